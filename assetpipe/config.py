@@ -1,0 +1,219 @@
+"""configs/*.toml -> frozen settings. `configs/default.toml` holds every default, once; this file says what is possible.
+
+Order of precedence, key by key: default.toml, the category's file, the file given by --config.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from assetpipe.errors import ConfigError, MissingFile, UsageError
+
+Count = Annotated[int, Field(ge=1)]
+Quality = Annotated[int, Field(ge=1, le=100)]
+Bits = Annotated[int, Field(ge=4, le=16)]
+Pixels = Annotated[int, Field(ge=1, le=16384)]
+SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+
+
+class Settings(BaseModel):
+    """A frozen table of settings: an unknown key is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Level(Settings):
+    """One level of detail, described by the screen that it is for."""
+
+    screen_px: Pixels
+    max_triangles: Count
+    texture_px: Pixels
+    max_bytes: Count
+
+
+class Geometry(Settings):
+    max_error_px: Annotated[float, Field(gt=0)]
+    weld_m: Annotated[float, Field(ge=0)]
+
+
+class Textures(Settings):
+    format: Literal["webp", "jpeg", "png", "ktx2"]
+    colour_quality: Quality
+    data_quality: Quality
+    min_quality: Quality
+    min_px: Pixels
+    power_of_two: bool
+
+
+class Compression(Settings):
+    geometry: Literal["draco", "meshopt", "none"]
+    position_bits: Bits
+    normal_bits: Bits
+    uv_bits: Bits
+    colour_bits: Literal[8, 16]
+    weight_bits: Literal[8, 16]
+    draco_level: Annotated[int, Field(ge=0, le=10)]
+
+
+class Limits(Settings):
+    """What a source may ask of this machine."""
+
+    source_bytes: Count
+    json_bytes: Count
+    triangles: Count
+    vertices: Count
+    nodes: Count
+    node_depth: Count
+    materials: Count
+    textures: Count
+    image_pixels: Count
+    total_image_pixels: Count
+
+
+class Config(Settings):
+    category: str = "general"
+    levels: dict[str, Level]
+    geometry: Geometry
+    textures: Textures
+    compression: Compression
+    limits: Limits
+
+    @field_validator("category")
+    @classmethod
+    def _category_is_a_slug(cls, value: str) -> str:
+        if not SLUG.fullmatch(value):
+            raise ValueError("a category is a-z, 0-9, '.', '-' and '_', at most 80 of them")
+        return value
+
+    @field_validator("levels")
+    @classmethod
+    def _levels_are_slugs(cls, value: dict[str, Level]) -> dict[str, Level]:
+        bad = [name for name in value if not SLUG.fullmatch(name)]
+        if bad or not value:
+            raise ValueError(f"level names are a-z, 0-9, '.', '-' and '_'; not {bad[0]!r}" if bad else "no level is left")
+        return value
+
+    @model_validator(mode="after")
+    def _finer_levels_are_larger(self) -> Config:
+        coarse_to_fine = sorted(self.levels.items(), key=lambda item: item[1].screen_px)
+        for (low, coarse), (high, fine) in zip(coarse_to_fine, coarse_to_fine[1:], strict=False):
+            for key in ("max_triangles", "texture_px"):
+                if getattr(coarse, key) > getattr(fine, key):
+                    raise ValueError(
+                        f"levels.{low}.{key} = {getattr(coarse, key)} is more than levels.{high}.{key} = "
+                        f"{getattr(fine, key)}, although {high} is for the larger screen"
+                    )
+        return self
+
+    @property
+    def fine_to_coarse(self) -> list[tuple[str, Level]]:
+        return sorted(self.levels.items(), key=lambda item: (-item[1].screen_px, item[0]))
+
+    @property
+    def sha256(self) -> str:
+        """Of what is set, whatever files it came from."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+
+
+def load_config(file: Path | None = None, *, category: str | None = None) -> Config:
+    """The defaults, overridden by the category's file (when one ships) and by `file`, key by key."""
+    layers = [_shipped("default")]
+    own = _read(file) if file else {}
+    named = category or own.get("category")
+    if named is not None and not (isinstance(named, str) and SLUG.fullmatch(named)):
+        raise UsageError(
+            "E_CATEGORY", f"{named!r} cannot be a category", hint="use a-z, 0-9, '.', '-' and '_', at most 80 of them"
+        )
+    if named in shipped_configs() and named != "default":
+        layers.append(_shipped(named))
+    layers.append(own)
+    if category:
+        layers.append({"category": category})
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged = _merge(merged, layer)
+    return _validate(merged, file or config_folder() / f"{named or 'default'}.toml")
+
+
+@cache
+def config_folder() -> Path:
+    """Beside the package in a checkout, inside it when installed."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+@cache
+def shipped_configs() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in config_folder().glob("*.toml")))
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    return _read(config_folder() / f"{name}.toml")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        ships = ", ".join(shipped_configs())
+        raise MissingFile(
+            "E_CONFIG_MISSING", f"{path}: no such config file", hint=f"for a shipped one use --category ({ships})"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("E_CONFIG_TOML", f"{path}: not valid TOML: {error}", hint="see https://toml.io") from None
+    except OSError as error:
+        raise ConfigError("E_CONFIG_READ", f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both_tables else value
+    return merged
+
+
+def _validate(values: dict[str, Any], path: Path) -> Config:
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise _explain(path, key, first) from None
+
+
+def _explain(path: Path, key: str, fault: Any) -> ConfigError:
+    if fault["type"] == "extra_forbidden":
+        allowed = _siblings(fault["loc"])
+        near = difflib.get_close_matches(str(fault["loc"][-1]), allowed, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return ConfigError("E_CONFIG_KEY", f"{path}: unknown key {key}", hint=f"{hint}allowed here: {', '.join(allowed)}")
+    if fault["type"] == "missing":
+        return ConfigError("E_CONFIG_INCOMPLETE", f"{path}: {key} is missing", hint="a level of your own needs all its keys")
+    message = fault["msg"].removeprefix("Value error, ")
+    subject = f"{key} = {fault['input']!r}: " if key and not isinstance(fault["input"], dict) else f"{key}: " if key else ""
+    return ConfigError(
+        "E_CONFIG_VALUE",
+        f"{path}: {subject}{message[0].lower()}{message[1:]}",
+        hint=f"see the comments in {config_folder() / 'default.toml'}",
+    )
+
+
+def _siblings(loc: tuple[str | int, ...]) -> list[str]:
+    """The keys that may stand where an unknown one was found."""
+    model: type[BaseModel] = Config
+    for part in loc[:-1]:
+        field = model.model_fields.get(str(part))
+        kinds = [field.annotation, *get_args(field.annotation)] if field else [Level]
+        model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return sorted(model.model_fields)

@@ -1,0 +1,5 @@
+"""`python cli.py …` from a checkout is `assetpipe …`."""
+
+from assetpipe.cli import main
+
+main()
