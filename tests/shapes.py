@@ -29,7 +29,7 @@ def primitive(positions: Array, normals: Array, uvs: Array, indices: Array, mate
 def sphere(segments: int = 32, radius: float = 1.0, material: int | None = None) -> Primitive:
     """A UV sphere with a seam; 2 * segments * segments / 2 triangles, the poles' degenerate ones left out."""
     uvs, indices = grid(segments, segments // 2)
-    theta, phi = uvs[:, 0] * 2 * np.pi, uvs[:, 1] * np.pi
+    theta, phi = uvs[:, 0].astype(float) * 2 * np.pi, uvs[:, 1].astype(float) * np.pi
     normals = np.stack([np.sin(phi) * np.cos(theta), np.cos(phi), -np.sin(phi) * np.sin(theta)], axis=-1)
     points = np.round(normals * radius, 7)
     faces = indices.reshape(-1, 3)
@@ -42,7 +42,7 @@ def sphere(segments: int = 32, radius: float = 1.0, material: int | None = None)
 def torus(segments: int = 48, major: float = 1.0, minor: float = 0.4, material: int | None = None) -> Primitive:
     """Closed, smooth, genus 1, two seams."""
     uvs, indices = grid(segments, segments // 2)
-    theta, phi = uvs[:, 0] * 2 * np.pi, uvs[:, 1] * 2 * np.pi
+    theta, phi = uvs[:, 0].astype(float) * 2 * np.pi, uvs[:, 1].astype(float) * 2 * np.pi
     ring = np.stack([np.cos(theta), np.zeros_like(theta), -np.sin(theta)], axis=-1)
     normals = np.cos(phi)[:, None] * ring - np.sin(phi)[:, None] * np.array([0.0, 1.0, 0.0])
     return primitive(np.round(ring * major + normals * minor, 7), normals, uvs, indices, material)
