@@ -1,3 +1,42 @@
-"""assetpipe: large 3D product models in, three validated glTF/Draco levels of detail out."""
+"""assetpipe: large 3D product models in, three validated glTF/Draco levels of detail out.
+
+In reading order:
+
+    asset       the nouns: Scene, Mesh, Material, Image, Lod, Glb
+    pipeline    the verbs in order: build_asset()
+    sources     source file -> Scene
+    geometry    Scene -> Scene per level, and how far it strays
+    textures    images -> images of a level
+    container   Scene -> bytes of a GLB
+    fit         a level under its byte budget
+    quality     GLB -> verdict, poster, report
+    manifest    what a bundle holds; bundle: the folder on disk
+    config      configs/*.toml -> frozen settings; errors: what can go wrong, exit codes
+    api         one call for each command; cli: the commands
+
+Every command is one call away:
+
+    import assetpipe
+    manifest = assetpipe.build("chair.glb", out="bundles", category="furniture")
+    print(manifest.levels[0].triangles, assetpipe.check("bundles/chair").passed)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from assetpipe.api import build, check, doctor, inspect
+
+__all__ = ["__version__", "build", "check", "doctor", "inspect"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the stages only when a command is called: `assetpipe --help` answers at once."""
+    if name in __all__:
+        from assetpipe import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'assetpipe' has no attribute {name!r}")

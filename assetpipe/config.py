@@ -22,7 +22,9 @@ Count = Annotated[int, Field(ge=1)]
 Quality = Annotated[int, Field(ge=1, le=100)]
 Bits = Annotated[int, Field(ge=4, le=16)]
 Pixels = Annotated[int, Field(ge=1, le=16384)]
-SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+SLUG_RULE = "a-z, 0-9, '-' and '_', at most 80 of them, the first a letter or digit"
+RESERVED = frozenset({"history", "manifest", "poster", "report"})  # folders of the store's layout and files of a bundle
 
 
 class Settings(BaseModel):
@@ -91,15 +93,15 @@ class Config(Settings):
     @classmethod
     def _category_is_a_slug(cls, value: str) -> str:
         if not SLUG.fullmatch(value):
-            raise ValueError("a category is a-z, 0-9, '.', '-' and '_', at most 80 of them")
+            raise ValueError(f"a category is {SLUG_RULE}")
         return value
 
     @field_validator("levels")
     @classmethod
     def _levels_are_slugs(cls, value: dict[str, Level]) -> dict[str, Level]:
-        bad = [name for name in value if not SLUG.fullmatch(name)]
-        if bad or not value:
-            raise ValueError(f"level names are a-z, 0-9, '.', '-' and '_'; not {bad[0]!r}" if bad else "no level is left")
+        for name in value:
+            if not SLUG.fullmatch(name) or name in RESERVED:
+                raise ValueError(f"{name!r} cannot name a level: use {SLUG_RULE}; {', '.join(sorted(RESERVED))} are taken")
         return value
 
     @model_validator(mode="after")
@@ -131,7 +133,7 @@ def load_config(file: Path | None = None, *, category: str | None = None) -> Con
     named = category or own.get("category")
     if named is not None and not (isinstance(named, str) and SLUG.fullmatch(named)):
         raise UsageError(
-            "E_CATEGORY", f"{named!r} cannot be a category", hint="use a-z, 0-9, '.', '-' and '_', at most 80 of them"
+            "E_CATEGORY", f"{named!r} cannot be a category", hint=f"use {SLUG_RULE}"
         )
     if named in shipped_configs() and named != "default":
         layers.append(_shipped(named))

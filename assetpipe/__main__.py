@@ -1,0 +1,5 @@
+"""`python -m assetpipe` is `assetpipe`."""
+
+from assetpipe.cli import main
+
+main()

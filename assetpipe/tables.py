@@ -1,0 +1,120 @@
+"""What the commands print for people: aligned, readable without colour, and without names that could fool a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from assetpipe.checking import Checked
+from assetpipe.health import Health
+from assetpipe.inspection import Inspection
+from assetpipe.log import printable
+
+MARKS = {"pass": ("pass", "green"), "fail": ("FAIL", "bold red"), "warn": ("warn", "yellow"), "not tested": ("n/t", "dim")}
+STATES = {"ok": ("ok", "green"), "missing": ("MISSING", "bold red"), "absent": ("absent", "yellow")}
+
+
+def show_inspection(found: Inspection) -> None:
+    size = " × ".join(f"{extent:,.3f}" for extent in found.size_m)
+    drawn = f"{found.triangles:,}"
+    if found.triangles != found.triangles_stored:
+        drawn += f" drawn, {found.triangles_stored:,} stored"
+    rows = [
+        ("file", f"{found.source}, {found.format}, {found.bytes / 1e6:,.1f} MB"),
+        ("size", f"{size} m"),
+        ("triangles", drawn),
+        ("vertices", f"{found.vertices:,}"),
+        ("drawn by", f"{found.draw_calls:,} draw calls, {found.meshes:,} meshes, {found.nodes:,} nodes"),
+        ("materials", _materials(found)),
+        ("textures", _textures_line(found)),
+        ("moves", _motion(found)),
+        ("variants", ", ".join(found.variants)),
+        ("extensions", ", ".join(found.extensions)),
+        ("made with", found.generator),
+        ("copyright", found.copyright),
+    ]
+    console = _console()
+    _facts(console, rows)
+    if found.textures:
+        console.print(_texture_table(found))
+    console.print(_plan_table(found))
+    for problem in found.problems:
+        console.print(Text.assemble(("problem: ", "yellow"), printable(problem)))
+    if not found.problems:
+        console.print("problems: none")
+
+
+def show_checks(checked: Checked) -> None:
+    console = _console()
+    console.print(Text(printable(checked.subject), style="bold"))
+    for finding in checked.findings:
+        mark, style = MARKS[finding.verdict]
+        line = f"  {finding.check}: {finding.message}"
+        console.print(Text.assemble((f"  {mark:<4}", style), printable(line)))
+    verdict = ("all checks passed", "green") if checked.passed else (f"{len(checked.failures)} failed", "bold red")
+    console.print(Text.assemble("  ", verdict))
+
+
+def show_doctor(health: Health) -> None:
+    console = _console()
+    for item in health.items:
+        state, style = STATES[item.state]
+        console.print(Text.assemble(f"{item.name:<10} ", (f"{state:<8}", style), printable(item.detail)))
+        if item.state != "ok" and item.cure:
+            console.print(Text(f"{'':<19}cure: {printable(item.cure)}"))
+
+
+def _console() -> Console:
+    """Lines are never folded: what follows in a pipe counts on one line per fact."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _facts(console: Console, rows: Iterable[tuple[str, str]]) -> None:
+    for name, value in rows:
+        if value:
+            console.print(Text(f"{name:<11}{printable(value)}"))
+
+
+def _materials(found: Inspection) -> str:
+    names = [material.name or "unnamed" for material in found.materials[:8]]
+    more = f" and {len(found.materials) - 8} more" if len(found.materials) > 8 else ""
+    return f"{len(found.materials)}: {', '.join(names)}{more}" if names else "none"
+
+
+def _textures_line(found: Inspection) -> str:
+    memory = sum(texture.gpu_bytes for texture in found.textures)
+    return f"{len(found.textures)}, {memory / 1e6:,.0f} MB of GPU memory" if found.textures else "none"
+
+
+def _motion(found: Inspection) -> str:
+    parts = [(found.skins, "skin"), (len(found.animations), "animation"), (found.morph_targets, "morph target")]
+    return ", ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in parts if count)
+
+
+def _texture_table(found: Inspection) -> Table:
+    table = _table("texture", "used as", "pixels", "kind", "file", "GPU memory")
+    for row in found.textures:
+        slots = ", ".join(row.slots) or "nothing"
+        size = f"{row.width} × {row.height}"
+        kind = row.mime.removeprefix("image/")
+        table.add_row(printable(row.name), slots, size, kind, f"{row.bytes / 1e3:,.0f} kB", f"{row.gpu_bytes / 1e6:,.1f} MB")
+    return table
+
+
+def _plan_table(found: Inspection) -> Table:
+    table = _table("a build makes", "triangles", "surface within", "textures", "bytes")
+    for plan in found.levels:
+        kept = f"at most {plan.triangles:,}"
+        size = f"at most {plan.texture_px} px"
+        table.add_row(plan.level, kept, f"{plan.strays_mm:.3g} mm", size, f"at most {plan.max_bytes:,}")
+    return table
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for title in titles:
+        table.add_column(title, no_wrap=True)
+    return table
