@@ -1,0 +1,60 @@
+"""What the levels of one asset share: decoded pixels, resized pixels, encoded bytes, each made once.
+
+Only time depends on what is kept: every value is made by the same steps from the source's bytes, so a value that was
+dropped and made again is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Any, TypeVar
+
+from assetpipe.asset import Image
+from assetpipe.textures.decode import Pixels
+
+Value = TypeVar("Value", Pixels, bytes)
+# Three 4096² RGBA maps as decoded, with their reductions; what is used least recently goes first.
+DEFAULT_BUDGET = 384 * 1024 * 1024
+
+
+class TextureCache:
+    """One per asset; may be used by several threads."""
+
+    def __init__(self, budget: int = DEFAULT_BUDGET) -> None:
+        self._budget = budget
+        self._bytes = 0
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+        self._digests: dict[int, tuple[Image, str]] = {}
+        self._lock = Lock()
+
+    def fetch(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                kept: Value = self._values[key]
+                return kept
+        value = make()
+        with self._lock:
+            self._keep(key, value)
+        return value
+
+    def digest(self, image: Image) -> str:
+        """SHA-256 of the image's data; hashed once per noun, which is held so that its id stays its own."""
+        known = self._digests.get(id(image))
+        if known is None:
+            known = self._digests[id(image)] = (image, hashlib.sha256(image.data).hexdigest())
+        return known[1]
+
+    def _keep(self, key: Hashable, value: Pixels | bytes) -> None:
+        if key not in self._values:
+            self._bytes += _weight(value)
+        self._values[key] = value
+        while self._bytes > self._budget and self._values:
+            self._bytes -= _weight(self._values.popitem(last=False)[1])
+
+
+def _weight(value: Pixels | bytes) -> int:
+    return len(value) if isinstance(value, bytes) else int(value.array.nbytes)

@@ -1,0 +1,128 @@
+"""Pixels + use -> 8-bit pixels of the target's size, averaged in the space where averages mean something.
+
+Colour is averaged as light, not as sRGB code values; colour with coverage weighted by it, so that what is hidden does
+not bleed into edges; normals as vectors, made unit again; everything else as it is. Always from the source's own
+pixels, so that the bytes of a level do not depend on which levels were made before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyvips
+
+from assetpipe.asset import Array
+from assetpipe.textures.decode import TO_8_BITS, Pixels, vips_pixels
+from assetpipe.textures.target import TextureTarget
+from assetpipe.textures.uses import ImageUse
+
+Size = tuple[int, int]
+# libwebp holds 14 bits per side; the others' limits lie beyond any image that the reader lets in.
+LONGEST = {"webp": 16383, "jpeg": 65500, "png": 65536, "ktx2": 16384}
+
+
+def linear(code: Array) -> Array:
+    """sRGB code values 0..1 -> light 0..1."""
+    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+
+
+def _linear_to_srgb(light: Array) -> Array:
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+# Light in 16 bits: the darkest sRGB step is 20 of 65535, so rounding costs a fortieth of a step at worst.
+LIGHT_OF_8_BITS = np.round(linear(np.arange(256) / 255) * 65535).astype(np.uint16)
+LIGHT_OF_16_BITS = np.round(linear(np.arange(65536) / 65535) * 65535).astype(np.uint16)
+CODE_OF_LIGHT = np.round(_linear_to_srgb(np.arange(65536) / 65535) * 255).astype(np.uint8)
+
+
+def target_size(size: Size, target: TextureTarget) -> Size:
+    """Never enlarged, but for KTX2, whose sides are multiples of 4.
+
+    Powers of two: each side is rounded down by itself, then both are halved together until they fit. So every output
+    has power-of-two sides (what AR viewers ask for), a 1000 x 600 source at 512 keeps 512 x 512 of its texels, and no
+    source loses a half because it was one texel off; UVs span 0..1 whatever the sides are.
+    """
+    longest = min(target.px, LONGEST[target.format])
+    if target.power_of_two:
+        width, height = (1 << (side.bit_length() - 1) for side in size)
+        while max(width, height) > longest:
+            width, height = max(1, width // 2), max(1, height // 2)
+    else:
+        scale = min(1.0, longest / max(size))
+        width, height = (max(1, round(side * scale)) for side in size)
+    return (_multiple_of_4(width), _multiple_of_4(height)) if target.format == "ktx2" else (width, height)
+
+
+def resize(pixels: Pixels, use: ImageUse, size: Size) -> Pixels:
+    """To `size`, 8 bits per channel; alpha is left out where nothing reads it."""
+    if pixels.has_alpha and use.alpha == "unused":
+        pixels = Pixels(np.ascontiguousarray(pixels.array[..., :3]))
+    if pixels.size == size:
+        return _to_8_bits(pixels)
+    image = pixels.vips
+    if use.role == "colour" and pixels.has_alpha and use.alpha == "coverage":
+        return Pixels(_resize_covered(image, size))
+    rgb = _RESIZERS[use.role](image[:3], size)
+    return Pixels(vips_pixels(rgb.bandjoin(_resize_data(image[3], size)) if pixels.has_alpha else rgb))
+
+
+def _resize_colour(rgb: pyvips.Image, size: Size) -> pyvips.Image:
+    return _look_up(_shrink(_light(rgb), size), CODE_OF_LIGHT)
+
+
+def _resize_data(image: pyvips.Image, size: Size) -> pyvips.Image:
+    full = 65535 if image.format == "ushort" else 255
+    return (_shrink(image.cast("float"), size) * (255 / full)).rint().cast("uchar")
+
+
+def _resize_normal(rgb: pyvips.Image, size: Size) -> pyvips.Image:
+    """Vectors that cancel out become flat."""
+    half = (65535 if rgb.format == "ushort" else 255) / 2
+    vector = _shrink(rgb.cast("float") / half - 1, size)
+    length = (vector * vector).bandmean() * 3
+    flat = length < 1e-6
+    unit = flat.ifthenelse([0, 0, 1], vector / (flat.ifthenelse(1, length) ** 0.5))
+    return ((unit + 1) * 127.5).rint().cast("uchar")
+
+
+_RESIZERS = {"colour": _resize_colour, "normal": _resize_normal, "data": _resize_data}
+
+
+def _resize_covered(rgba: pyvips.Image, size: Size) -> Array:
+    """Where nothing is covered, the colour is the plain average: a hidden colour must be some colour."""
+    full = 65535 if rgba.format == "ushort" else 255
+    light = _light(rgba[:3]).cast("float")
+    alpha = rgba[3].cast("float") / full
+    both = vips_pixels(_shrink((light * alpha).bandjoin(alpha), size))
+    plain = vips_pixels(_resize_colour(rgba[:3], size))
+    weight = both[..., 3:]
+    visible = np.round(both[..., :3] / np.maximum(weight, 1e-6)).clip(0, 65535).astype(np.uint16)
+    colour = np.where(weight > 0, CODE_OF_LIGHT[visible], plain)
+    return np.concatenate([colour, np.round(weight * 255).astype(np.uint8)], axis=-1)
+
+
+def _shrink(image: pyvips.Image, size: Size) -> pyvips.Image:
+    """Box where the ratio is whole, Lanczos elsewhere; enlarging (KTX2's multiples of 4) repeats texels."""
+    across, down = image.width / size[0], image.height / size[1]
+    if across.is_integer() and down.is_integer():
+        return image.shrink(across, down)
+    if across < 1 or down < 1:
+        return image.resize(1 / across, vscale=1 / down, kernel="nearest")
+    return image.reduce(across, down, kernel="lanczos3")
+
+
+def _light(rgb: pyvips.Image) -> pyvips.Image:
+    return _look_up(rgb, LIGHT_OF_16_BITS if rgb.format == "ushort" else LIGHT_OF_8_BITS)
+
+
+def _look_up(image: pyvips.Image, table: Array) -> pyvips.Image:
+    kind = "uchar" if table.dtype == np.uint8 else "ushort"
+    return image.maplut(pyvips.Image.new_from_memory(table.data, len(table), 1, 1, kind))
+
+
+def _to_8_bits(pixels: Pixels) -> Pixels:
+    return pixels if pixels.array.dtype == np.uint8 else Pixels(TO_8_BITS[pixels.array])
+
+
+def _multiple_of_4(side: int) -> int:
+    return max(4, side // 4 * 4)

@@ -1,0 +1,44 @@
+"""One image + use + target -> its bytes for a level, through the cache."""
+
+from __future__ import annotations
+
+from assetpipe.asset import Image
+from assetpipe.textures.cache import TextureCache
+from assetpipe.textures.decode import Pixels, decode
+from assetpipe.textures.encode import MIMES, encode, format_for, quality_for
+from assetpipe.textures.info import image_info
+from assetpipe.textures.resize import Size, resize, target_size
+from assetpipe.textures.strip import strip_metadata
+from assetpipe.textures.target import TextureTarget
+from assetpipe.textures.uses import ImageUse
+
+
+def decoded(image: Image, label: str, cache: TextureCache) -> Pixels:
+    return cache.fetch((cache.digest(image), "decoded"), lambda: decode(image.data, label))
+
+
+def encode_image(
+    image: Image, label: str, use: ImageUse, target: TextureTarget, cache: TextureCache
+) -> tuple[str, bytes]:
+    """MIME type and bytes.
+
+    The source's own bytes, bare of metadata, where they have the right type and size and encoding them again would not
+    save any: each lossy encoding costs some quality.
+    """
+    source = decoded(image, label, cache)
+    size = target_size(source.size, target)
+    pixels = _resized(image, source, use, size, cache)
+    kind = format_for(target, pixels)
+    quality = quality_for(target, use, kind)
+    data = cache.fetch((cache.digest(image), use, size, kind, quality), lambda: encode(pixels, use, kind, quality))
+    if size == source.size and image_info(image).mime == MIMES[kind]:
+        own = strip_metadata(image.data, MIMES[kind])
+        if own is not None and len(own) <= len(data):
+            return MIMES[kind], own
+    return MIMES[kind], data
+
+
+def _resized(image: Image, source: Pixels, use: ImageUse, size: Size, cache: TextureCache) -> Pixels:
+    if size == source.size:
+        return resize(source, use, size)
+    return cache.fetch((cache.digest(image), use, size), lambda: resize(source, use, size))
