@@ -113,6 +113,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _failure(script: str, code: int, said: str) -> AssetpipeError:
     if "heap out of memory" in said:
         return LimitExceeded("E_NODE_MEMORY", f"{script}: needs more than {HEAP_MB} MB of memory")
+    if "Maximum call stack size exceeded" in said:
+        return LimitExceeded("E_NODE_STACK", f"{script}: the data is nested too deeply")
     message = f"{script}: {_last_word(said) or f'node ended with {code}'}"
     if code == BAD_DATA:
         return SourceError("E_NODE_DATA", message)
