@@ -1,0 +1,1 @@
+"""One module per sample model: `build() -> bytes` makes its GLB."""
