@@ -1,0 +1,92 @@
+"""Scene -> EncodedGeometry: all mesh data as bytes, once, whatever the textures will be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from assetpipe.asset import TRIANGLES, Primitive, Scene
+from assetpipe.config import Compression
+from assetpipe.container import draco
+from assetpipe.container.columns import keep, reduce
+from assetpipe.container.encoded import EncodedGeometry, EncodedPrimitive
+from assetpipe.container.grid import Grid, position_grids
+from assetpipe.container.plain import store
+from assetpipe.errors import ConfigError
+
+Encoder = Callable[[Primitive, Grid], EncodedPrimitive]
+
+
+def encode_geometry(scene: Scene, compression: Compression) -> EncodedGeometry:
+    """Encode every mesh. `none` keeps each value as it is; `draco` and `meshopt` quantise as the settings say."""
+    grids = position_grids(scene, compression.position_bits)
+    meshes = _encode_each(scene, grids, _encoder(compression))
+    used = any(primitive.draco for mesh in meshes for primitive in mesh)
+    return EncodedGeometry(meshes, (draco.EXTENSION,) if used else ())
+
+
+def _encoder(compression: Compression) -> Encoder:
+    if compression.geometry == "none":
+        return lambda primitive, _: store(primitive, keep(primitive))
+    if compression.geometry == "meshopt":
+        raise ConfigError("E_MESHOPT", "compression.geometry = 'meshopt' is not written yet", hint="use draco or none")
+    return partial(_compress, compression=compression)
+
+
+def _compress(primitive: Primitive, grid: Grid, compression: Compression) -> EncodedPrimitive:
+    """Draco where it is allowed and smaller, else plain on the same grid."""
+    drawn = drop_unused_vertices(primitive)
+    columns = reduce(drawn, grid, compression)
+    plain = store(drawn, columns)
+    packed = draco.compress(drawn, columns, grid, compression) if drawn.mode == TRIANGLES else None
+    return packed if packed and _size(packed) < _size(plain) else plain
+
+
+def _size(primitive: EncodedPrimitive) -> int:
+    return sum(len(view.data) for view in primitive.views)
+
+
+def _encode_each(scene: Scene, grids: tuple[Grid, ...], encode: Encoder) -> tuple[tuple[EncodedPrimitive, ...], ...]:
+    """Equal primitives once; the others on as many threads as there are cores, for Draco releases the interpreter."""
+    keys = [
+        [_fingerprint(primitive, grid) for primitive in mesh.primitives]
+        for mesh, grid in zip(scene.meshes, grids, strict=True)
+    ]
+    unique = {
+        key: (primitive, grid)
+        for mesh, grid, row in zip(scene.meshes, grids, keys, strict=True)
+        for key, primitive in zip(row, mesh.primitives, strict=True)
+    }
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        encoded = dict(zip(unique, pool.map(lambda job: encode(*job), unique.values()), strict=True))
+    return tuple(tuple(encoded[key] for key in row) for row in keys)
+
+
+def _fingerprint(primitive: Primitive, grid: Grid) -> bytes:
+    digest = hashlib.blake2b(repr((primitive.mode, grid)).encode(), digest_size=16)
+    for block in ({"": primitive.indices}, primitive.attributes, *primitive.targets):
+        for semantic, values in block.items():
+            digest.update(f"{semantic} {values.dtype} {values.shape}".encode())
+            digest.update(np.ascontiguousarray(values).data.cast("B") if values.size else b"")
+    return digest.digest()
+
+
+def drop_unused_vertices(primitive: Primitive) -> Primitive:
+    """Only the vertices that an index names, in their order."""
+    used = np.zeros(len(primitive.positions), bool)
+    used[primitive.indices] = True
+    if used.all():
+        return primitive
+    place = (np.cumsum(used) - 1).astype(np.uint32)
+    return replace(
+        primitive,
+        indices=place[primitive.indices],
+        attributes={semantic: values[used] for semantic, values in primitive.attributes.items()},
+        targets=tuple({semantic: values[used] for semantic, values in target.items()} for target in primitive.targets),
+    )

@@ -1,0 +1,101 @@
+"""Scene -> one lattice of positions per mesh, so that parts that touch still touch after quantisation.
+
+The step is the asset's largest side over 2^bits, in metres; a mesh that nodes show at another scale gets the same step
+in metres. All meshes shown at one scale share one lattice, origin included, so equal positions decode to equal bits
+(draco#713: a lattice per primitive opens cracks).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from assetpipe.asset import Array, Floats, Scene
+from assetpipe.container.transforms import Placement, placements
+
+# float32 arithmetic inside Draco is exact up to this many bits.
+MOST_BITS = 24
+
+
+@dataclass(frozen=True)
+class Grid:
+    origin: tuple[float, float, float]
+    range: float
+    """Side of the cube that the lattice spans, mesh units."""
+    bits: int
+    """The lattice has 2^bits points along each axis."""
+
+    @property
+    def step(self) -> float:
+        return self.range / float(2**self.bits - 1)
+
+    def snap(self, positions: Floats) -> Floats:
+        """The nearest lattice points, by the arithmetic of Draco's encoder and decoder, so that a primitive stored
+        plain still meets its neighbour in a Draco buffer. positions: (n, 3) float32."""
+        last = np.float32(2**self.bits - 1)
+        origin, span = np.asarray(self.origin, np.float32), np.float32(self.range)
+        scaled = (np.asarray(positions, np.float32) - origin) * (last / span)
+        snapped: Floats = np.floor(scaled + np.float32(0.5)) * (span / last) + origin
+        return snapped
+
+
+def position_grids(scene: Scene, bits: int) -> tuple[Grid, ...]:
+    """One per mesh; meshes shown at the same scale get the same one."""
+    shown = placements(scene)
+    boxes = [_mesh_box(scene, mesh) for mesh in range(len(scene.meshes))]
+    step = _asset_size(shown, boxes) / (2**bits - 1)
+    scales = [_scale(mesh, shown) for mesh in range(len(boxes))]
+    grids = {
+        scale: _span(_join([box for box, own in zip(boxes, scales, strict=True) if own == scale]), step / scale)
+        for scale in dict.fromkeys(scales)
+    }
+    return tuple(grids[scale] for scale in scales)
+
+
+def _scale(mesh: int, shown: Sequence[Placement]) -> float:
+    """The largest at which a node shows the mesh, to three digits so that rounding in matrices splits no group."""
+    largest = max((placement.scale for placement in shown if placement.mesh == mesh), default=0.0)
+    return float(f"{largest:.3g}") or 1.0
+
+
+def _mesh_box(scene: Scene, mesh: int) -> Array:
+    """(2, 3) float64: least and greatest corner; NaN when the mesh is empty."""
+    parts = [primitive.positions for primitive in scene.meshes[mesh].primitives if len(primitive.positions)]
+    return _join([np.stack([part.min(axis=0), part.max(axis=0)]) for part in parts])
+
+
+def _join(boxes: Sequence[Array]) -> Array:
+    solid = [box for box in boxes if np.isfinite(box).all()]
+    if not solid:
+        return np.full((2, 3), np.nan)
+    return np.stack([np.min([box[0] for box in solid], axis=0), np.max([box[1] for box in solid], axis=0)]).astype(
+        float
+    )
+
+
+def _asset_size(shown: Sequence[Placement], boxes: Sequence[Array]) -> float:
+    """Largest side of the box around everything shown, metres; around the meshes themselves when no node shows one."""
+    box = _join([_move(boxes[placement.mesh], placement.matrix) for placement in shown] or boxes)
+    size = float((box[1] - box[0]).max())
+    return size if size > 0 else 1.0
+
+
+def _move(box: Array, matrix: Array) -> Array:
+    corners = np.array([[box[i, 0], box[j, 1], box[k, 2], 1.0] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    moved = corners @ matrix.T
+    return np.stack([moved[:, :3].min(axis=0), moved[:, :3].max(axis=0)])
+
+
+def _span(box: Array, step: float) -> Grid:
+    """The smallest lattice of at most this step that covers the box."""
+    if not np.isfinite(box).all():
+        return Grid((0.0, 0.0, 0.0), 1.0, 1)
+    origin = box[0].astype(np.float32)
+    size = float((box[1] - origin.astype(float)).max())
+    bits = min(max(math.ceil(math.log2(size / step + 1 - 1e-6)), 1), MOST_BITS) if size > 0 else 1
+    span = max(step * (2**bits - 1), size * (1 + 1e-6)) if size > 0 else step
+    x, y, z = (float(value) for value in origin)
+    return Grid((x, y, z), float(np.float32(span)), bits)

@@ -1,0 +1,76 @@
+"""Columns -> accessors over plain buffer views.
+
+One view per attribute, not interleaved: attributes that several primitives share are stored once, morph targets and
+meshopt need their own views anyway, and a CDN's Brotli finds more in a run of like values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from assetpipe.asset import Array, Indices, Primitive
+from assetpipe.container.columns import Column, Columns
+from assetpipe.container.encoded import (
+    ARRAY_BUFFER,
+    ELEMENT_ARRAY_BUFFER,
+    Accessor,
+    EncodedPrimitive,
+    View,
+    bounds,
+    describe,
+)
+
+
+def store(primitive: Primitive, columns: Columns) -> EncodedPrimitive:
+    """Every value as it is."""
+    attributes = {semantic: store_column(semantic, column) for semantic, column in columns.items()}
+    indices = store_indices(primitive.indices, len(primitive.positions))
+    return EncodedPrimitive(attributes, indices, tuple(store_target(target) for target in primitive.targets))
+
+
+def store_column(semantic: str, column: Column) -> Accessor:
+    json = describe(column.values, normalized=column.normalized)
+    if semantic == "POSITION":
+        json |= bounds(column.values)
+    rows = pad_rows(column.values)
+    view = {"target": ARRAY_BUFFER}
+    if rows.shape != column.values.shape:
+        view["byteStride"] = rows.shape[1] * rows.itemsize
+    return Accessor(json, View(rows.tobytes(), view))
+
+
+def store_target(target: Mapping[str, Array]) -> dict[str, Accessor]:
+    """A morph target; differences that are all zero take no bytes, as the specification allows."""
+    columns = {semantic: Column(np.asarray(values, np.float32)) for semantic, values in target.items()}
+    return {
+        semantic: store_column(semantic, column) if column.values.any() else _zeros(semantic, column)
+        for semantic, column in columns.items()
+    }
+
+
+def store_indices(indices: Indices, vertices: int) -> Accessor | None:
+    """Shorts where they reach; nothing when the vertices are drawn in their own order."""
+    if len(indices) == vertices and np.array_equal(indices, np.arange(vertices, dtype=np.uint32)):
+        return None
+    # 65535 restarts a strip in most graphics APIs, so it may not name a vertex.
+    narrow = np.ascontiguousarray(indices, np.uint16 if vertices <= 65535 else np.uint32)
+    return Accessor(describe(narrow), View(narrow.tobytes(), {"target": ELEMENT_ARRAY_BUFFER}))
+
+
+def store_array(array: Array, *, with_bounds: bool) -> Accessor:
+    """Of a skin, an animation or an instancing extension."""
+    values = np.ascontiguousarray(array, np.float32)
+    return Accessor(describe(values) | (bounds(values) if with_bounds else {}), View(values.tobytes()))
+
+
+def pad_rows(values: Array) -> Array:
+    """Rows of a multiple of four bytes, as vertex attributes need."""
+    missing = -(values.shape[1] * values.itemsize) % 4 // values.itemsize
+    return np.pad(values, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(values)
+
+
+def _zeros(semantic: str, column: Column) -> Accessor:
+    json = describe(column.values)
+    return Accessor(json | bounds(column.values) if semantic == "POSITION" else json)
