@@ -1,0 +1,84 @@
+"""A .glb or .gltf -> Scene: the document's bulk lifted out, typed and checked; the rest stays as it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assetpipe.asset import Json, Material, Mesh, Node, Scene
+from assetpipe.config import Limits
+from assetpipe.errors import SourceError
+from assetpipe.sources.accessors import Accessors
+from assetpipe.sources.arrays import Lifted, lift_animations, lift_instances, lift_skins
+from assetpipe.sources.buffers import Buffers
+from assetpipe.sources.document import RESOLVED, Document, read_document
+from assetpipe.sources.files import Source
+from assetpipe.sources.hierarchy import check_hierarchy, check_skins
+from assetpipe.sources.images import Pictures, read_pictures
+from assetpipe.sources.materials import drop_textures, renumber_textures
+from assetpipe.sources.primitives import read_meshes
+
+LIFTED = ("accessors", "bufferViews", "buffers", "images", "materials", "meshes", "nodes")
+
+
+def read_gltf(source: Source, limits: Limits) -> Scene:
+    document = read_document(source, limits)
+    check_hierarchy(document)
+    accessors = Accessors(document, Buffers(document))
+    read = read_meshes(accessors)
+    meshes = tuple(mesh for mesh in read if mesh is not None)
+    if not meshes:
+        raise SourceError(
+            "E_EMPTY",
+            f"{source.name}: no triangles, lines or points to publish",
+            hint="check what was selected for export",
+        )
+    lifted = Lifted(accessors)
+    nodes = _nodes(lifted, read)
+    check_skins(document, nodes, meshes)
+    pictures = read_pictures(document, accessors.buffers)
+    rest = _rest(document, lifted, pictures)
+    return Scene(
+        nodes,
+        meshes,
+        _materials(document, pictures),
+        pictures.images,
+        tuple(lifted.arrays),
+        rest,
+        repairs=(*source.repairs, *document.notes.repairs),
+        warnings=tuple(document.notes.warnings),
+    )
+
+
+def _nodes(lifted: Lifted, read: Sequence[Mesh | None]) -> tuple[Node, ...]:
+    """References to dropped meshes go; the others follow their mesh to its new place."""
+    places: dict[int, int] = {}
+    for number, mesh in enumerate(read):
+        if mesh is not None:
+            places[number] = len(places)
+    nodes = []
+    for number, entry in enumerate(lifted.accessors.document.items("nodes")):
+        node = lift_instances(lifted, entry, f"/nodes/{number}")
+        if "mesh" in node:
+            lost = {"mesh", "skin", "weights"} if node["mesh"] not in places else set()
+            node = {key: value for key, value in node.items() if key not in lost}
+        if "mesh" in node:
+            node = {**node, "mesh": places[node["mesh"]]}
+        nodes.append(Node(node))
+    return tuple(nodes)
+
+
+def _materials(document: Document, pictures: Pictures) -> tuple[Material, ...]:
+    return tuple(
+        Material(renumber_textures(drop_textures(material, pictures.lost), pictures.places))
+        for material in document.items("materials")
+    )
+
+
+def _rest(document: Document, lifted: Lifted, pictures: Pictures) -> Json:
+    rest = {key: value for key, value in document.json.items() if key not in LIFTED}
+    found = {"skins": lift_skins(lifted), "animations": lift_animations(lifted), "textures": list(pictures.textures)}
+    rest = {key: value for key, value in {**rest, **found}.items() if value or key not in found}
+    for key in ("extensionsUsed", "extensionsRequired"):
+        if key in rest:
+            rest[key] = [name for name in rest[key] if name not in RESOLVED]
+    return {key: value for key, value in rest.items() if value != []}

@@ -1,0 +1,256 @@
+"""A primitive of a mesh, accessors and all -> Primitive: lists of triangles, lines or points, float32 attributes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from assetpipe.asset import TRIANGLES, Array, Indices, Json, Mesh, Primitive
+from assetpipe.sources.accessors import Accessors, as_floats
+from assetpipe.sources.document import Document
+from assetpipe.sources.draco import Decoded, decode_draco
+from assetpipe.sources.topology import CORNERS, LEAST, as_list, list_mode
+from assetpipe.sources.vectors import Surroundings, first_nonfinite, mend_attribute, mend_skinning
+
+WIDTHS = {
+    "POSITION": (3,),
+    "NORMAL": (3,),
+    "TANGENT": (4,),
+    "TEXCOORD": (2,),
+    "COLOR": (3, 4),
+    "JOINTS": (4,),
+    "WEIGHTS": (4,),
+}
+MORPHED = ("POSITION", "NORMAL", "TANGENT", "TEXCOORD", "COLOR")
+SEMANTIC = re.compile(r"POSITION|NORMAL|TANGENT|(TEXCOORD|COLOR|JOINTS|WEIGHTS)_\d|_.+")
+LIFTED = ("attributes", "indices", "mode", "targets")
+# Beyond this, differences of positions overflow float32 when they are squared.
+FARTHEST = 1e18
+
+
+@dataclass(frozen=True)
+class Part:
+    """A primitive that is being read."""
+
+    entry: Json
+    place: str
+    draco: Decoded | None
+
+
+def read_meshes(accessors: Accessors) -> list[Mesh | None]:
+    """Every mesh, or None for one of which nothing is left."""
+    document = accessors.document
+    _check_size(document)
+    return [_read_mesh(accessors, mesh, f"/meshes/{i}") for i, mesh in enumerate(document.items("meshes"))]
+
+
+def _check_size(document: Document) -> None:
+    """From the declared counts, before anything is decoded or allocated."""
+    accessors = document.items("accessors")
+    entries = [primitive for mesh in document.items("meshes") for primitive in mesh["primitives"]]
+    vertices = {entry["attributes"].get("POSITION") for entry in entries} - {None}
+    total = sum(accessors[index]["count"] for index in vertices)
+    if total > document.limits.vertices:
+        raise document.exceeds(
+            "E_LIMIT_VERTICES", f"{total:,} vertices, limit {document.limits.vertices:,}", "vertices"
+        )
+    triangles = sum(_declared_triangles(accessors, entry) for entry in entries)
+    if triangles > document.limits.triangles:
+        fault = f"{triangles:,} triangles, limit {document.limits.triangles:,}"
+        raise document.exceeds("E_LIMIT_TRIANGLES", fault, "triangles")
+
+
+def _declared_triangles(accessors: list[Json], entry: Json) -> int:
+    mode, corners = entry.get("mode", TRIANGLES), entry.get("indices", entry["attributes"].get("POSITION"))
+    if corners is None or list_mode(mode) != TRIANGLES:
+        return 0
+    count: int = accessors[corners]["count"]
+    return count // 3 if mode == TRIANGLES else max(count - 2, 0)
+
+
+def _read_mesh(accessors: Accessors, mesh: Json, place: str) -> Mesh | None:
+    read = [_read_primitive(accessors, entry, f"{place}/primitives/{i}") for i, entry in enumerate(mesh["primitives"])]
+    kept = tuple(primitive for primitive in read if primitive is not None)
+    if not kept:
+        accessors.document.notes.repair("W_EMPTY_MESH", f"{place} holds nothing to draw and is dropped")
+        return None
+    return Mesh(kept, {key: value for key, value in mesh.items() if key != "primitives"})
+
+
+def _read_primitive(accessors: Accessors, entry: Json, place: str) -> Primitive | None:
+    document = accessors.document
+    if "POSITION" not in entry["attributes"]:
+        document.notes.repair("W_NO_POSITION", f"{place} has no POSITION and is dropped")
+        return None
+    compressed = "KHR_draco_mesh_compression" in entry.get("extensions", {})
+    part = Part(entry, place, decode_draco(accessors, entry, place) if compressed else None)
+    positions = _positions(accessors, part)
+    mode, indices = _indices(accessors, part, len(positions))
+    if not len(indices):
+        document.notes.repair("W_EMPTY_PRIMITIVE", f"{place} has no {'triangles' if mode == TRIANGLES else 'lines'}")
+        return None
+    attributes = _attributes(accessors, part, positions, indices if mode == TRIANGLES else None)
+    targets = tuple(
+        _target(accessors, target, f"{place}/targets/{i}", attributes)
+        for i, target in enumerate(entry.get("targets", ()))
+    )
+    return Primitive(mode, indices, attributes, targets, _rest(entry))
+
+
+def _rest(entry: Json) -> Json:
+    extensions = {k: v for k, v in entry.get("extensions", {}).items() if k != "KHR_draco_mesh_compression"}
+    rest = {key: value for key, value in entry.items() if key not in (*LIFTED, "extensions")}
+    return {**rest, "extensions": extensions} if extensions else rest
+
+
+def _values(accessors: Accessors, part: Part, semantic: str) -> tuple[Array, bool]:
+    """As stored, and whether integers are normalised."""
+    index = part.entry["attributes"][semantic]
+    normalised = bool(accessors.entry(index).get("normalized"))
+    if part.draco and semantic in part.draco.attributes:
+        return part.draco.attributes[semantic], normalised
+    return accessors.array(index), normalised
+
+
+def _floats(accessors: Accessors, part: Part, semantic: str) -> Array:
+    if part.draco and semantic in part.draco.attributes:
+        values, normalised = _values(accessors, part, semantic)
+        return np.ascontiguousarray(as_floats(values, normalised=normalised))
+    return accessors.floats(part.entry["attributes"][semantic])
+
+
+def _positions(accessors: Accessors, part: Part) -> Array:
+    document, place = accessors.document, f"{part.place}/attributes/POSITION"
+    positions = _floats(accessors, part, "POSITION")
+    _check_width(document, "POSITION", positions, place)
+    bad, first = first_nonfinite(positions)
+    if bad:
+        shown = ", ".join(f"{value:g}" for value in positions[first])
+        fault = f"{bad:,} of {len(positions):,} positions are not finite; first [{first}] = ({shown})"
+        raise document.refuse("E_NONFINITE", place, fault, "clean the mesh where it was made and export it again")
+    if max(float(positions.max(initial=0)), -float(positions.min(initial=0))) > FARTHEST:
+        fault = f"coordinates of more than {FARTHEST:g} metres"
+        raise document.refuse("E_EXTENT", place, fault, "check the units and the origin of the source")
+    return positions
+
+
+def _indices(accessors: Accessors, part: Part, vertices: int) -> tuple[int, Indices]:
+    """The mode of a list, and its indices."""
+    document, mode = accessors.document, part.entry.get("mode", TRIANGLES)
+    place = f"{part.place}/indices"
+    if part.draco:
+        mode, indices = TRIANGLES, part.draco.indices
+    elif "indices" in part.entry:
+        indices = _stored_indices(accessors, part.entry["indices"], place)
+    else:
+        indices = np.arange(vertices, dtype=np.uint32)
+    _check_range(document, indices, vertices, place)
+    if len(indices) < LEAST.get(mode, 0):
+        return list_mode(mode), indices[:0]
+    listed = as_list(mode, indices)
+    corners = CORNERS[list_mode(mode)]
+    if len(listed) % corners:
+        fault = f"{len(listed):,} indices, not a multiple of {corners}"
+        raise document.refuse("E_INDEX_COUNT", place, fault)
+    return list_mode(mode), listed
+
+
+def _stored_indices(accessors: Accessors, index: int, place: str) -> Indices:
+    values, entry = accessors.array(index), accessors.entry(index)
+    if entry["componentType"] not in (5121, 5123, 5125) or values.shape[1] != 1 or entry.get("normalized"):
+        raise accessors.document.refuse("E_INDEX_TYPE", place, "indices must be plain unsigned integers")
+    restart = int(np.iinfo(values.dtype).max)
+    flat = values.reshape(-1)
+    if int(flat.max(initial=0)) == restart:
+        fault = f"[{int(np.argmax(flat == restart))}] = {restart}, the primitive restart value"
+        raise accessors.document.refuse("E_INDEX_RESTART", place, fault, "export separate primitives instead")
+    return flat if flat.dtype == np.uint32 else flat.astype(np.uint32)
+
+
+def _check_range(document: Document, indices: Indices, vertices: int, place: str) -> None:
+    if len(indices) and int(indices.max()) >= vertices:
+        first = int(np.argmax(indices >= vertices))
+        raise document.refuse(
+            "E_INDEX_RANGE", place, f"[{first}] = {indices[first]}, but there are {vertices:,} vertices"
+        )
+
+
+def _attributes(accessors: Accessors, part: Part, positions: Array, triangles: Indices | None) -> dict[str, Array]:
+    document, place = accessors.document, f"{part.place}/attributes"
+    around = Surroundings(positions, triangles, place, document.notes)
+    attributes: dict[str, Array] = {"POSITION": positions}
+    for semantic in part.entry["attributes"]:
+        if semantic == "POSITION":
+            continue
+        if not SEMANTIC.fullmatch(semantic):
+            document.notes.repair("W_SEMANTIC", f"{place}/{semantic} is no attribute of glTF and is dropped")
+            continue
+        values = _attribute(accessors, part, semantic)
+        if len(values) != len(positions):
+            fault = f"{len(values):,} elements, but POSITION has {len(positions):,}"
+            raise document.refuse("E_ATTRIBUTE_COUNT", f"{place}/{semantic}", fault)
+        mended = mend_attribute(semantic, values, around)
+        if mended is not None:
+            attributes[semantic] = mended
+    _check_pairs(document, attributes, place)
+    return mend_skinning(attributes, around)
+
+
+def _attribute(accessors: Accessors, part: Part, semantic: str) -> Array:
+    place = f"{part.place}/attributes/{semantic}"
+    values, normalised = _values(accessors, part, semantic)
+    _check_width(accessors.document, semantic, values, place)
+    if semantic.startswith("JOINTS_"):
+        return _joints(accessors.document, values, place)
+    if semantic.startswith("_") and not normalised:
+        return np.ascontiguousarray(values)
+    return _floats(accessors, part, semantic)
+
+
+def _joints(document: Document, values: Array, place: str) -> Array:
+    if values.dtype.kind == "f" and (values == np.round(values)).all() and 0 <= values.min() <= values.max() <= 0xFFFF:
+        document.notes.repair("W_JOINTS", f"{place} were floats, now integers")
+    elif values.dtype.kind != "u" or int(values.max(initial=0)) > 0xFFFF:
+        raise document.refuse("E_JOINTS", place, f"{values.dtype} joints up to {values.max()} are not 16 bit integers")
+    return np.ascontiguousarray(values.astype(np.uint16))
+
+
+def _check_width(document: Document, semantic: str, values: Array, place: str) -> None:
+    allowed = WIDTHS.get(semantic.partition("_")[0])
+    if allowed and values.shape[1] not in allowed:
+        raise document.refuse(
+            "E_ATTRIBUTE_TYPE", place, f"{values.shape[1]} components, not {' or '.join(map(str, allowed))}"
+        )
+
+
+def _check_pairs(document: Document, attributes: dict[str, Array], place: str) -> None:
+    joints = {key.partition("_")[2] for key in attributes if key.startswith("JOINTS_")}
+    weights = {key.partition("_")[2] for key in attributes if key.startswith("WEIGHTS_")}
+    if joints != weights:
+        alone = sorted(joints ^ weights)[0]
+        raise document.refuse("E_JOINTS", place, f"JOINTS_{alone} and WEIGHTS_{alone} do not come together")
+
+
+def _target(accessors: Accessors, target: Json, place: str, attributes: dict[str, Array]) -> dict[str, Array]:
+    """A morph target: differences, (n, 3) also for tangents."""
+    document, vertices = accessors.document, len(attributes["POSITION"])
+    differences: dict[str, Array] = {}
+    for semantic, index in target.items():
+        if not semantic.startswith(MORPHED) or semantic not in attributes:
+            document.notes.repair("W_TARGET", f"{place}/{semantic} has no attribute to change and is dropped")
+            continue
+        values = accessors.floats(index)
+        if len(values) != vertices:
+            fault = f"{len(values):,} elements, but POSITION has {vertices:,}"
+            raise document.refuse("E_ATTRIBUTE_COUNT", f"{place}/{semantic}", fault)
+        differences[semantic] = _finite_differences(document, values, f"{place}/{semantic}")
+    return differences
+
+
+def _finite_differences(document: Document, values: Array, place: str) -> Array:
+    bad, first = first_nonfinite(values)
+    if bad:
+        raise document.refuse("E_NONFINITE", place, f"{bad:,} differences are not finite; first [{first}]")
+    return values
