@@ -1,0 +1,74 @@
+"""Scene -> Bounds: the space that it takes on screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from assetpipe.asset import Primitive, Scene
+from assetpipe.geometry.pose import Pose
+from assetpipe.geometry.transforms import Doubles, Placement
+
+Point = tuple[float, float, float]
+MANY = 200_000_000  # vertices over all copies: beyond, the corners of a mesh's box stand for its vertices
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Metres, of what is drawn; a scene that draws nothing has the point at the origin."""
+
+    min: Point
+    max: Point
+    radius: float
+    """Of the sphere about the box's centre that holds every vertex."""
+
+    @property
+    def centre(self) -> Point:
+        x, y, z = ((low + high) / 2 for low, high in zip(self.min, self.max, strict=True))
+        return (x, y, z)
+
+
+def scene_bounds(scene: Scene) -> Bounds:
+    """Of every vertex that the default scene draws, skins at rest, morph weights at their defaults."""
+    pose = Pose(scene)
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    for points in _drawn_points(pose):
+        low, high = np.minimum(low, points.min(axis=0)), np.maximum(high, points.max(axis=0))
+    if not np.isfinite(high - low).all():
+        return Bounds((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
+    centre = (low + high) / 2
+    squared = max(float(((points - centre) ** 2).sum(axis=1).max()) for points in _drawn_points(pose))
+    return Bounds(_point(low), _point(high), float(np.sqrt(squared)))
+
+
+def _drawn_points(pose: Pose) -> Iterator[Doubles]:
+    """(n, 3) metres, one block for each primitive and copy; blocks without points are left out."""
+    for placement in pose.placements:
+        for primitive in pose.scene.meshes[placement.mesh].primitives:
+            if len(primitive.indices):
+                yield from _blocks(pose, placement, primitive)
+
+
+def _blocks(pose: Pose, placement: Placement, primitive: Primitive) -> Iterator[Doubles]:
+    used = np.zeros(len(primitive.positions), bool)
+    used[primitive.indices] = True
+    copies = len(placement.matrices)
+    if copies > 1 and copies * len(used) > MANY:
+        points = primitive.positions[used]
+        yield _corners(points.min(axis=0), points.max(axis=0), placement.matrices)
+        return
+    for vertices in pose.vertices(placement, primitive):
+        yield vertices if used.all() else vertices[used]
+
+
+def _corners(low: Doubles, high: Doubles, matrices: Doubles) -> Doubles:
+    corners = np.stack(np.meshgrid(*zip(low, high, strict=True)), axis=-1).reshape(-1, 3).astype(np.float64)
+    moved: Doubles = corners @ matrices[:, :3, :3].transpose(0, 2, 1) + matrices[:, None, :3, 3]
+    return moved.reshape(-1, 3)
+
+
+def _point(values: Doubles) -> Point:
+    x, y, z = (float(value) for value in values)
+    return (x, y, z)
