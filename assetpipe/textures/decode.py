@@ -16,6 +16,7 @@ import pyvips
 
 from assetpipe.asset import Array
 from assetpipe.errors import SourceError
+from assetpipe.textures.ktx2 import decode_ktx2, is_ktx2
 
 pyvips.cache_set_max(0)  # its cache of operations would hold on to every large image
 PIL.Image.MAX_IMAGE_PIXELS = 16384 * 16384  # the reader has already held the header against the configured limit
@@ -39,6 +40,13 @@ class Pixels:
         return bool(self.array.shape[2] == 4)
 
     @property
+    def rgba(self) -> Array:
+        """8 bits, (height, width, 4)."""
+        if self.has_alpha:
+            return self.array
+        return np.dstack([self.array, np.full(self.array.shape[:2], 255, np.uint8)])
+
+    @property
     def vips(self) -> pyvips.Image:
         """The same memory as libvips' noun."""
         height, width, bands = self.array.shape
@@ -48,6 +56,8 @@ class Pixels:
 
 def decode(data: bytes | memoryview, label: str) -> Pixels:
     """`label` names the image in the error."""
+    if is_ktx2(data):
+        return _without_full_alpha(decode_ktx2(data, label))
     try:
         image = _load(data)
         return _without_full_alpha(vips_pixels(image))

@@ -1,4 +1,4 @@
-"""8-bit pixels -> WebP, JPEG or PNG bytes without metadata."""
+"""8-bit pixels -> WebP, JPEG, PNG or KTX2 bytes without metadata."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pyvips
 
 from assetpipe.textures.decode import Pixels
+from assetpipe.textures.ktx2 import encode_ktx2
 from assetpipe.textures.target import Format, TextureTarget
 from assetpipe.textures.uses import ImageUse
 
@@ -31,6 +32,8 @@ def quality_for(target: TextureTarget, use: ImageUse, kind: Format) -> int:
 
 
 def encode(pixels: Pixels, use: ImageUse, kind: Format, quality: int) -> bytes:
+    if kind == "ktx2":
+        return encode_ktx2(pixels.rgba, use, quality)
     image = pixels.vips.copy(interpretation="srgb")
     if kind == "png":
         return bytes(_png(image))

@@ -12,12 +12,11 @@ import pyvips
 
 from assetpipe.asset import Array
 from assetpipe.textures.decode import TO_8_BITS, Pixels, vips_pixels
+from assetpipe.textures.ktx2 import MAX_TEXELS
 from assetpipe.textures.target import TextureTarget
 from assetpipe.textures.uses import ImageUse
 
 Size = tuple[int, int]
-# libwebp holds 14 bits per side; the others' limits lie beyond any image that the reader lets in.
-LONGEST = {"webp": 16383, "jpeg": 65500, "png": 65536, "ktx2": 16384}
 
 
 def linear(code: Array) -> Array:
@@ -42,15 +41,28 @@ def target_size(size: Size, target: TextureTarget) -> Size:
     has power-of-two sides (what AR viewers ask for), a 1000 x 600 source at 512 keeps 512 x 512 of its texels, and no
     source loses a half because it was one texel off; UVs span 0..1 whatever the sides are.
     """
-    longest = min(target.px, LONGEST[target.format])
+    width, height = size
     if target.power_of_two:
         width, height = (1 << (side.bit_length() - 1) for side in size)
-        while max(width, height) > longest:
+        while not _fits(width, height, target):
             width, height = max(1, width // 2), max(1, height // 2)
-    else:
-        scale = min(1.0, longest / max(size))
-        width, height = (max(1, round(side * scale)) for side in size)
+    elif not _fits(width, height, target):
+        scale = min(_longest(target) / max(size), (_texels(target) / (width * height)) ** 0.5)
+        width, height = (max(1, int(side * scale + 0.5)) for side in size)
     return (_multiple_of_4(width), _multiple_of_4(height)) if target.format == "ktx2" else (width, height)
+
+
+def _fits(width: int, height: int, target: TextureTarget) -> bool:
+    return max(width, height) <= _longest(target) and width * height <= _texels(target)
+
+
+def _longest(target: TextureTarget) -> int:
+    """libwebp holds 14 bits per side, less one."""
+    return min(target.px, 16383) if target.format == "webp" else target.px
+
+
+def _texels(target: TextureTarget) -> int:
+    return MAX_TEXELS if target.format == "ktx2" else 1 << 32
 
 
 def resize(pixels: Pixels, use: ImageUse, size: Size) -> Pixels:

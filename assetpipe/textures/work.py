@@ -25,17 +25,18 @@ def encode_image(
     The source's own bytes, bare of metadata, where they have the right type and size and encoding them again would not
     save any: each lossy encoding costs some quality.
     """
+    info = image_info(image)
+    size = target_size((info.width, info.height), target)
+    same_size = size == (info.width, info.height)
+    if same_size and target.format == "ktx2" and info.mime == MIMES["ktx2"]:
+        return info.mime, bytes(image.data)  # what a GPU wants, in the codec that its author chose
     source = decoded(image, label, cache)
-    size = target_size(source.size, target)
     pixels = _resized(image, source, use, size, cache)
     kind = format_for(target, pixels)
     quality = quality_for(target, use, kind)
     data = cache.fetch((cache.digest(image), use, size, kind, quality), lambda: encode(pixels, use, kind, quality))
-    if size == source.size and image_info(image).mime == MIMES[kind]:
-        own = strip_metadata(image.data, MIMES[kind])
-        if own is not None and len(own) <= len(data):
-            return MIMES[kind], own
-    return MIMES[kind], data
+    own = strip_metadata(image.data, info.mime) if same_size and info.mime == MIMES[kind] else None
+    return MIMES[kind], own if own is not None and len(own) <= len(data) else data
 
 
 def _resized(image: Image, source: Pixels, use: ImageUse, size: Size, cache: TextureCache) -> Pixels:
