@@ -6,7 +6,8 @@ The core allows normalised unsigned bytes and shorts for colours, weights and te
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,15 +39,37 @@ def reduce(primitive: Primitive, grid: Grid, compression: Compression) -> dict[s
     """Columns with positions on the asset's grid, and colours and weights in few bits."""
     columns = {**keep(primitive), "POSITION": Column(grid.snap(primitive.positions))}
     for semantic, values in primitive.attributes.items():
-        if semantic.startswith("COLOR_") and _is_unit(values):
+        if semantic.startswith("COLOR_") and is_unit(values):
             columns[semantic] = _normalize(values, compression.colour_bits)
     return columns | _reduce_weights(primitive.attributes, compression.weight_bits)
+
+
+def coordinate_shorts(column: Column, bits: int) -> Column:
+    """Texture coordinates as normalised shorts, when they keep to the unit square."""
+    return _shorts(column.values, bits, np.uint16) if is_unit(column.values) else column
+
+
+def tangent_shorts(column: Column, bits: int) -> Column:
+    """Unit vectors and a sign as normalised shorts: legal with KHR_mesh_quantization only."""
+    longest = np.abs(column.values).max(initial=0)
+    return _shorts(column.values, bits, np.int16) if longest <= 1 + 1e-3 else column
+
+
+def _shorts(values: Array, bits: int, kind: type[np.integer[Any]]) -> Column:
+    """`bits` significant bits; the others are zero but for the value 1 itself, which entropy coders make use of."""
+    last, step = int(np.iinfo(kind).max), 2 ** (16 - bits)
+    stepped = np.rint(values.astype(np.float64) * (last / step)) * step
+    return Column(np.clip(stepped, -last, last).astype(kind), normalized=True)
+
+
+def is_unit(values: Array) -> bool:
+    return bool(values.size and values.min() >= 0 and values.max() <= 1)
 
 
 def _narrow(semantic: str, values: Array) -> Column:
     if semantic.startswith("JOINTS_"):
         return Column(values.astype(np.uint8 if values.max(initial=0) < 256 else np.uint16))
-    if semantic.startswith(("COLOR_", "WEIGHTS_")) and _is_unit(values):
+    if semantic.startswith(("COLOR_", "WEIGHTS_")) and is_unit(values):
         for bits in (8, 16):
             column = _normalize(values, bits)
             if np.array_equal(_denormalize(column.values), values):
@@ -56,10 +79,6 @@ def _narrow(semantic: str, values: Array) -> Column:
 
 def _storable(values: Array) -> Array:
     return values.astype(np.float32) if values.dtype.kind == "f" else values
-
-
-def _is_unit(values: Array) -> bool:
-    return bool(values.size and values.min() >= 0 and values.max() <= 1)
 
 
 def _normalize(values: Array, bits: int) -> Column:
@@ -73,7 +92,8 @@ def _denormalize(values: Array) -> Array:
 
 def _reduce_weights(attributes: Mapping[str, Array], bits: int) -> dict[str, Column]:
     """Weights that sum to 1 exactly over all sets of a vertex, and joint 0 wherever the weight is 0."""
-    sets = sorted(name.removeprefix("WEIGHTS_") for name in attributes if name.startswith("WEIGHTS_"))
+    numbers = sorted(name.removeprefix("WEIGHTS_") for name in attributes if name.startswith("WEIGHTS_"))
+    sets = [number for number in numbers if f"JOINTS_{number}" in attributes]
     if not sets:
         return {}
     weights = np.concatenate([attributes[f"WEIGHTS_{name}"] for name in sets], axis=1)
@@ -81,10 +101,8 @@ def _reduce_weights(attributes: Mapping[str, Array], bits: int) -> dict[str, Col
     columns = {}
     for name, part in zip(sets, parts, strict=True):
         columns[f"WEIGHTS_{name}"] = Column(np.ascontiguousarray(part, UNSIGNED[bits]), normalized=True)
-        joints = _narrow("JOINTS_", np.asarray(attributes[f"JOINTS_{name}"]))
-        columns[f"JOINTS_{name}"] = replace(
-            joints, values=np.where(part > 0, joints.values, 0).astype(joints.values.dtype)
-        )
+        joints = attributes[f"JOINTS_{name}"]
+        columns[f"JOINTS_{name}"] = _narrow("JOINTS_", np.where(part > 0, joints, 0))
     return columns
 
 

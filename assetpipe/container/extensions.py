@@ -9,8 +9,6 @@ from assetpipe.asset import Json
 
 # Without these a viewer cannot show the asset at all: no fallback is written.
 NEEDED = ("EXT_texture_webp", "KHR_texture_basisu")
-# Used by the types of accessors, not by an object in the document.
-UNSEEN = ("KHR_mesh_quantization",)
 
 
 def declare(document: Json, source: Json, required: Sequence[str]) -> Json:

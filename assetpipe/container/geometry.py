@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -20,6 +20,7 @@ from assetpipe.container.grid import Grid, position_grids
 from assetpipe.container.plain import store
 from assetpipe.errors import ConfigError
 
+FLOAT_ONLY = ("POSITION", "NORMAL", "TANGENT")
 Encoder = Callable[[Primitive, Grid], EncodedPrimitive]
 
 
@@ -27,8 +28,21 @@ def encode_geometry(scene: Scene, compression: Compression) -> EncodedGeometry:
     """Encode every mesh. `none` keeps each value as it is; `draco` and `meshopt` quantise as the settings say."""
     grids = position_grids(scene, compression.position_bits)
     meshes = _encode_each(scene, grids, _encoder(compression))
-    used = any(primitive.draco for mesh in meshes for primitive in mesh)
-    return EncodedGeometry(meshes, (draco.EXTENSION,) if used else ())
+    return EncodedGeometry(meshes, tuple(_extensions([primitive for mesh in meshes for primitive in mesh])))
+
+
+def _extensions(primitives: Sequence[EncodedPrimitive]) -> Iterator[str]:
+    """What a viewer must know to read the primitives."""
+    if any(_is_quantized(primitive) for primitive in primitives):
+        yield "KHR_mesh_quantization"
+    if any(primitive.draco for primitive in primitives):
+        yield "KHR_draco_mesh_compression"
+
+
+def _is_quantized(primitive: EncodedPrimitive) -> bool:
+    """Whether an attribute that the core specification wants as float is not."""
+    vectors = ((name, own) for block in (primitive.attributes, *primitive.targets) for name, own in block.items())
+    return any(name in FLOAT_ONLY and own.json["componentType"] != 5126 for name, own in vectors)
 
 
 def _encoder(compression: Compression) -> Encoder:

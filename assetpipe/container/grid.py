@@ -18,6 +18,8 @@ from assetpipe.container.transforms import Placement, placements
 
 # float32 arithmetic inside Draco is exact up to this many bits.
 MOST_BITS = 24
+# Draco hands its options on as text with six decimals: an origin or range with more is silently another one.
+DECIMAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,17 @@ def _move(box: Array, matrix: Array) -> Array:
 
 
 def _span(box: Array, step: float) -> Grid:
-    """The smallest lattice of at most this step that covers the box."""
+    """The smallest lattice of at most this step (1 % more where that saves a bit) that covers the box."""
     if not np.isfinite(box).all():
         return Grid((0.0, 0.0, 0.0), 1.0, 1)
-    origin = box[0].astype(np.float32)
-    size = float((box[1] - origin.astype(float)).max())
-    bits = min(max(math.ceil(math.log2(size / step + 1 - 1e-6)), 1), MOST_BITS) if size > 0 else 1
-    span = max(step * (2**bits - 1), size * (1 + 1e-6)) if size > 0 else step
-    x, y, z = (float(value) for value in origin)
-    return Grid((x, y, z), float(np.float32(span)), bits)
+    origin = np.floor(box[0] / DECIMAL) * DECIMAL
+    size = max(math.ceil(float((box[1] - origin).max()) / DECIMAL), 1) * DECIMAL
+    bits = min(max(math.ceil(math.log2(size / step * 0.99 + 1)), 1), MOST_BITS)
+    whole = math.floor(step * (2**bits - 1) / DECIMAL) * DECIMAL
+    x, y, z = (_decimal(value) for value in origin)
+    return Grid((x, y, z), _decimal(max(whole, size)), bits)
+
+
+def _decimal(value: float) -> float:
+    """The float32 that Draco's options make of it."""
+    return float(np.float32(f"{np.float32(value):.6f}"))
