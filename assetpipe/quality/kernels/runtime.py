@@ -1,0 +1,61 @@
+"""Warp, set up so that the same kernels give the same bytes on every machine.
+
+Warp compiles for the CPU that it runs on and fuses a*b + c into one instruction where that CPU can: an AVX2 machine
+would round differently from one without. `EXACT` turns both off: objects are for the baseline of the architecture
+(measured: no slower, the kernels wait for memory) and may be built once into a container image.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import warp as wp
+
+log = logging.getLogger("assetpipe")
+
+EXACT: dict[str, Any] = {
+    "enable_backward": False,
+    "fuse_fp": False,
+    "fast_math": False,
+    "cpu_compiler_flags": "-ffp-contract=off",
+}
+
+
+@cache
+def kernel_cache() -> Path:
+    """Where compiled kernels are kept; Warp is up and silent when this returns. A home that cannot be written to (a
+    container, a job of a batch) costs one compilation per process instead of an error."""
+    wp.config.log_level = wp.LOG_ERROR  # it warns of every machine without a GPU
+    wp.config.verify_fp = False
+    folder = Path(os.environ.get("WARP_CACHE_PATH") or wp.config.kernel_cache_dir or _home_cache())
+    if not _writable(folder):
+        folder = Path(tempfile.mkdtemp(prefix="assetpipe-kernels-"))
+    wp.config.kernel_cache_dir = str(folder)
+    wp.init()
+    return Path(wp.config.kernel_cache_dir)
+
+
+def load(module: str) -> None:
+    """Compile the kernels of a module, or fetch them from the cache."""
+    compiled = kernel_cache() / wp.get_module(module).get_module_identifier()
+    if not compiled.exists():
+        log.info("compiling the kernels of %s: seconds, on the first run only", module)
+    wp.load_module(module, device="cpu")
+
+
+def _home_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "assetpipe" / "kernels"
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
