@@ -11,10 +11,17 @@ __all__ = ["Source", "SourceFile", "open_source", "read_scene", "unchanged"]
 
 def read_scene(source: Source, limits: Limits) -> Scene:
     """Parse an open source; it must still be the file that was opened when the last byte has been read."""
-    if source.format in ("glb", "gltf"):
-        from assetpipe.sources.gltf import read_gltf as read
-    else:
-        from assetpipe.sources.meshes import read_meshes as read
-    scene = read(source, limits)
+    scene = _read(source, limits)
     source.check_unchanged()
     return scene
+
+
+def _read(source: Source, limits: Limits) -> Scene:
+    """Each reader is imported when a file of its format comes."""
+    if source.format in ("glb", "gltf"):
+        from assetpipe.sources.gltf import read_gltf
+
+        return read_gltf(source, limits)
+    from assetpipe.sources.meshes import read_meshes
+
+    return read_meshes(source, limits)

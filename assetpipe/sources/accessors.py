@@ -72,7 +72,7 @@ class Accessors:
 
     def _load(self, index: int, place: str) -> Array:
         entry = self.entry(index)
-        layout, count = self._layout(entry, place), entry["count"]
+        layout, count = self.layout(entry, place), entry["count"]
         if "bufferView" in entry:
             view = self.buffers.view(entry["bufferView"])
             base = self._strided(view, layout, (entry.get("byteOffset", 0), count), place)
@@ -87,7 +87,7 @@ class Accessors:
             base = self._overlay(base, entry["sparse"], layout, f"{place}/sparse")
         return base
 
-    def _layout(self, entry: Json, place: str) -> Layout:
+    def layout(self, entry: Json, place: str) -> Layout:
         if entry["componentType"] not in COMPONENT_TYPES:
             fault = f"{entry['componentType']} is no component type of glTF"
             raise self.document.refuse("E_COMPONENT_TYPE", f"{place}/componentType", fault)

@@ -57,33 +57,45 @@ def lift_skins(lifted: Lifted) -> list[Json]:
 
 
 def lift_animations(lifted: Lifted) -> list[Json]:
-    animations = []
-    for number, animation in enumerate(lifted.accessors.document.items("animations")):
+    """A product is worth publishing without an animation that is broken: that one is dropped."""
+    document, animations = lifted.accessors.document, []
+    for number, animation in enumerate(document.items("animations")):
         place = f"/animations/{number}"
-        if not animation["channels"] or not animation["samplers"]:
-            lifted.accessors.document.notes.repair("W_EMPTY_ANIMATION", f"{place} animates nothing and is dropped")
-            continue
-        samplers = [
-            _sampler(lifted, sampler, f"{place}/samplers/{i}") for i, sampler in enumerate(animation["samplers"])
-        ]
-        animations.append({**animation, "samplers": samplers})
+        try:
+            animations.append(_lift_animation(lifted, animation, place))
+        except BrokenAnimationError as error:
+            document.notes.repair("W_ANIMATION", f"{place} is dropped: {error}")
     return animations
 
 
-def _sampler(lifted: Lifted, sampler: Json, place: str) -> Json:
-    document, accessors = lifted.accessors.document, lifted.accessors
+class BrokenAnimationError(Exception):
+    """Cannot be played; the text says why."""
+
+
+def _lift_animation(lifted: Lifted, animation: Json, place: str) -> Json:
+    if not animation["channels"] or not animation["samplers"]:
+        raise BrokenAnimationError("it animates nothing")
+    for number, sampler in enumerate(animation["samplers"]):
+        _check_sampler(lifted.accessors, sampler, f"samplers/{number}")
+    samplers = [
+        {**sampler, **{key: lifted.lift(sampler[key], f"{place}/samplers/{i}/{key}") for key in ("input", "output")}}
+        for i, sampler in enumerate(animation["samplers"])
+    ]
+    return {**animation, "samplers": samplers}
+
+
+def _check_sampler(accessors: Accessors, sampler: Json, place: str) -> None:
     keys = accessors.entry(sampler["input"])
     if keys["type"] != "SCALAR" or keys["componentType"] != 5126:
-        raise document.refuse("E_ANIMATION", f"{place}/input", f"{keys['type']} is no float SCALAR of seconds")
-    source, target = lifted.lift(sampler["input"], f"{place}/input"), lifted.lift(sampler["output"], f"{place}/output")
-    times, values = lifted.arrays[source], lifted.arrays[target]
+        raise BrokenAnimationError(f"{place}/input is no float SCALAR of seconds")
+    times, values = accessors.floats(sampler["input"]).reshape(-1), accessors.floats(sampler["output"])
+    if not (np.isfinite(times).all() and np.isfinite(values).all()):
+        raise BrokenAnimationError(f"{place} holds values that are not finite")
     if (np.diff(times) <= 0).any() or times[0] < 0:
-        raise document.refuse("E_ANIMATION", f"{place}/input", "key times must start at 0 or later and increase")
+        raise BrokenAnimationError(f"{place}/input: key times must start at 0 or later and increase")
     per_key = 3 if sampler.get("interpolation") == "CUBICSPLINE" else 1
-    if len(values) == 0 or len(values) % (len(times) * per_key):
-        fault = f"{len(values):,} values for {len(times):,} keys"
-        raise document.refuse("E_ANIMATION", f"{place}/output", fault)
-    return {**sampler, "input": source, "output": target}
+    if len(values) % (len(times) * per_key):
+        raise BrokenAnimationError(f"{place}/output: {len(values):,} values for {len(times):,} keys")
 
 
 def lift_instances(lifted: Lifted, node: Json, place: str) -> Json:

@@ -41,7 +41,7 @@ class Buffers:
             fault = f"{entry['byteLength']:,} bytes, not count * byteStride = {compressed['count'] * stride:,}"
             raise self.document.refuse("E_MESHOPT", place, fault)
         data = decode_meshopt(self.document, place, compressed, self._slice(compressed, place))
-        return View(memoryview(data), stride if compressed.get("mode") == "ATTRIBUTES" else None)
+        return View(data.data, stride if compressed.get("mode") == "ATTRIBUTES" else None)
 
     def _slice(self, entry: Json, place: str) -> memoryview:
         start, length = entry.get("byteOffset", 0), entry["byteLength"]

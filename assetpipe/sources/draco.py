@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 
 from assetpipe.asset import Array, Indices, Json
-from assetpipe.sources.accessors import Accessors, as_floats
+from assetpipe.sources.accessors import Accessors
 from assetpipe.sources.document import Document
-
-# Each triangle and each vertex takes some bits; a header that promises more than this per byte lies.
-MOST_PER_BYTE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +52,23 @@ def _decode(document: Document, data: memoryview, place: str) -> Any:
 
 
 def _attribute(accessors: Accessors, mesh: Any, named: tuple[str, int], entry: Json, place: str) -> Array:
-    """Its values; Draco data without the normalised flag of the accessor would lose their scale."""
+    """(n, k) in the component type of its accessor, whose normalised flag applies to it."""
     (semantic, unique_id), document = named, accessors.document
     found = next((item for item in mesh.attributes if item["unique_id"] == unique_id), None)
     spot = f"{place}/extensions/KHR_draco_mesh_compression/attributes/{semantic}"
     if found is None:
         known = ", ".join(str(item["unique_id"]) for item in mesh.attributes)
         raise document.refuse("E_DRACO", spot, f"no attribute {unique_id} in the Draco data, only {known}")
-    values = np.asarray(found["data"])
-    values = values.reshape(len(values), -1)
     declared = accessors.entry(entry["attributes"][semantic])
-    if len(values) != declared["count"]:
-        raise document.refuse("E_DRACO", spot, f"{len(values):,} vertices, its accessor says {declared['count']:,}")
+    layout = accessors.layout(declared, f"/accessors/{entry['attributes'][semantic]}")
+    stored = np.asarray(found["data"]).reshape(-1, int(found["num_components"]))
+    if stored.shape != (declared["count"], layout.columns * layout.rows):
+        says = f"{declared['count']:,} {declared['type']}"
+        fault = f"{stored.shape[0]:,} x {stored.shape[1]} values, its accessor says {says}"
+        raise document.refuse("E_DRACO", spot, fault)
+    # DracoPy gives 16 bit integers as 32 bits.
+    with np.errstate(invalid="ignore"):
+        values = np.ascontiguousarray(stored.astype(layout.dtype))
+    if stored.dtype != layout.dtype and (values.astype(stored.dtype) != stored).any():
+        raise document.refuse("E_DRACO", spot, f"holds {stored.dtype} values that are no {layout.dtype}")
     return values
-
-
-def draco_floats(values: Array, *, normalised: bool) -> Array:
-    return as_floats(np.ascontiguousarray(values), normalised=normalised)

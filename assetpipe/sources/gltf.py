@@ -16,6 +16,8 @@ from assetpipe.sources.hierarchy import check_hierarchy, check_skins
 from assetpipe.sources.images import Pictures, read_pictures
 from assetpipe.sources.materials import drop_textures, renumber_textures
 from assetpipe.sources.primitives import read_meshes
+from assetpipe.sources.specgloss import Library, convert_materials
+from assetpipe.sources.stage import choose_scene, show_all
 
 LIFTED = ("accessors", "bufferViews", "buffers", "images", "materials", "meshes", "nodes")
 
@@ -33,15 +35,16 @@ def read_gltf(source: Source, limits: Limits) -> Scene:
             hint="check what was selected for export",
         )
     lifted = Lifted(accessors)
-    nodes = _nodes(lifted, read)
+    nodes = show_all(_nodes(lifted, read), meshes, document.notes)
     check_skins(document, nodes, meshes)
     pictures = read_pictures(document, accessors.buffers)
-    rest = _rest(document, lifted, pictures)
+    materials, library = _materials(document, pictures)
+    rest = choose_scene(_rest(document, lifted, library), nodes, document.notes)
     return Scene(
         nodes,
         meshes,
-        _materials(document, pictures),
-        pictures.images,
+        materials,
+        library.images,
         tuple(lifted.arrays),
         rest,
         repairs=(*source.repairs, *document.notes.repairs),
@@ -67,16 +70,18 @@ def _nodes(lifted: Lifted, read: Sequence[Mesh | None]) -> tuple[Node, ...]:
     return tuple(nodes)
 
 
-def _materials(document: Document, pictures: Pictures) -> tuple[Material, ...]:
-    return tuple(
-        Material(renumber_textures(drop_textures(material, pictures.lost), pictures.places))
+def _materials(document: Document, pictures: Pictures) -> tuple[tuple[Material, ...], Library]:
+    found = [
+        renumber_textures(drop_textures(material, pictures.lost), pictures.places)
         for material in document.items("materials")
-    )
+    ]
+    converted, library = convert_materials(found, Library(pictures.images, pictures.textures), document.notes)
+    return tuple(Material(material) for material in converted), library
 
 
-def _rest(document: Document, lifted: Lifted, pictures: Pictures) -> Json:
+def _rest(document: Document, lifted: Lifted, library: Library) -> Json:
     rest = {key: value for key, value in document.json.items() if key not in LIFTED}
-    found = {"skins": lift_skins(lifted), "animations": lift_animations(lifted), "textures": list(pictures.textures)}
+    found = {"skins": lift_skins(lifted), "animations": lift_animations(lifted), "textures": list(library.textures)}
     rest = {key: value for key, value in {**rest, **found}.items() if value or key not in found}
     for key in ("extensionsUsed", "extensionsRequired"):
         if key in rest:

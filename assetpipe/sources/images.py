@@ -14,7 +14,7 @@ from assetpipe.errors import MissingFile
 from assetpipe.sources.buffers import Buffers
 from assetpipe.sources.document import Document
 from assetpipe.sources.ktx2 import decode_ktx2
-from assetpipe.sources.pixels import KTX2, BrokenPictureError, check_whole, foreign_picture, read_header
+from assetpipe.sources.pixels import KTX2, PNG, BrokenPictureError, check_whole, foreign_picture, read_header
 
 # In order of preference; a plain `source` beside them is the fallback for readers that know none.
 PREFERRED = ("EXT_texture_webp", "EXT_texture_avif", "KHR_texture_basisu")
@@ -98,15 +98,14 @@ class _Reader:
             header = read_header(data)
             self._check_pixels(header.pixels, f"{header.width} x {header.height}", place)
             check_whole(data, header)
+            if header.mime == KTX2:
+                decoded = decode_ktx2(data, document.source.name, place)
+                return _Picture(self._image(entry, decoded, PNG), header.pixels)
         except (MissingFile, BrokenPictureError) as error:
             fault = str(error) if isinstance(error, BrokenPictureError) else "names a file that does not exist"
             name = f" ({entry['uri']})" if "uri" in entry and not entry["uri"].startswith("data:") else ""
             document.notes.repair("W_MISSING_TEXTURE", f"{place}{name} {fault}")
             return None
-        if header.mime == KTX2:
-            return _Picture(
-                self._image(entry, decode_ktx2(data, document.source.name, place), "image/png"), header.pixels
-            )
         if entry.get("mimeType", header.mime) != header.mime:
             document.notes.repair("W_MIME", f"{place} is {header.mime}, not {entry['mimeType']}")
         return _Picture(self._image(entry, data, header.mime), header.pixels)

@@ -57,7 +57,8 @@ def _decode(mode: str, count: int, stride: int, data: memoryview) -> Array:
     if mode == "ATTRIBUTES":
         element = np.dtype((np.void, stride))
         vertices: Array = meshoptimizer.decode_vertex_buffer(count, stride, packed, dtype=element)
-        return vertices.view(np.uint8).reshape(count, stride)
+        rows: Array = vertices.view(np.uint8).reshape(count, stride)
+        return rows
     decode = meshoptimizer.decode_index_buffer if mode == "TRIANGLES" else meshoptimizer.decode_index_sequence
     indices: Array = decode(count, 4, packed)
     if stride == 2 and int(indices.max(initial=0)) > 0xFFFF:
@@ -111,12 +112,12 @@ def _colour(data: Array, stride: int) -> Array:
     luma = data.view(kind[0]).reshape(len(data), 4)[:, 0].astype(np.int64)
     orange, green = packed[:, 1], packed[:, 2]
     red, blue = luma + orange - green, luma - orange - green
-    opacity = alpha & (spread >> 1)
-    opacity = (opacity << 1) | (opacity & 1)
+    opacity = ((alpha << 1) & spread) | (alpha & 1)
     most = np.float32(255 if stride == 4 else 65535)
     scale = most / np.maximum(spread, 1).astype(np.float32)
     planes = [(plane.astype(np.float32) * scale + np.float32(0.5)) for plane in (red, luma + green, blue, opacity)]
-    return np.clip(np.stack(planes, axis=-1), 0, most).astype(kind[0])
+    colours: Array = np.clip(np.stack(planes, axis=-1), 0, most).astype(kind[0])
+    return colours
 
 
 def _round(values: Array) -> Array:

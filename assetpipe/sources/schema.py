@@ -59,7 +59,7 @@ TEXTURE_INFO = extended(
 
 def textured(**rules: Rule) -> Rule:
     """An object of a material: every `…Texture` in it is a textureInfo, also in extensions that are not known here."""
-    plain = record(**rules)
+    plain = record(None, **rules)
 
     def rule(context: Context, value: object, place: str) -> object:
         checked = plain(context, value, place)

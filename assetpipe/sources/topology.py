@@ -33,10 +33,12 @@ def as_list(mode: int, indices: Indices) -> Indices:
 
 
 def _pairs(starts: Indices, ends: Indices) -> Indices:
-    return np.stack([starts, ends], axis=-1).reshape(-1)
+    pairs: Indices = np.stack([starts, ends], axis=-1).reshape(-1)
+    return pairs
 
 
 def _proper(corners: Indices) -> Indices:
     """Without the triangles that only join two strips."""
     a, b, c = corners.T
-    return corners[(a != b) & (b != c) & (c != a)].reshape(-1)
+    proper: Indices = corners[(a != b) & (b != c) & (c != a)].reshape(-1)
+    return proper
