@@ -78,6 +78,10 @@ def _narrow(semantic: str, values: Array) -> Column:
 
 
 def _storable(values: Array) -> Array:
+    """glTF has no attributes of 32 bit integers."""
+    if values.dtype.itemsize == 4 and values.dtype.kind in "iu":
+        fits = values.size and values.min() >= 0 and values.max() <= 65535
+        return values.astype(np.uint16 if fits else np.float32)
     return values.astype(np.float32) if values.dtype.kind == "f" else values
 
 

@@ -24,7 +24,16 @@ COMPONENT_TYPES = {
     np.dtype(np.uint32): 5125,
     np.dtype(np.float32): 5126,
 }
-ELEMENT_TYPES = {(): "SCALAR", (1,): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (2, 2): "MAT2", (3, 3): "MAT3"}
+ELEMENT_TYPES = {
+    (): "SCALAR",
+    (1,): "SCALAR",
+    (2,): "VEC2",
+    (3,): "VEC3",
+    (4,): "VEC4",
+    (9,): "MAT3",
+    (16,): "MAT4",
+    (4, 4): "MAT4",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +103,7 @@ class EncodedGeometry:
 
 def element_type(array: Array) -> str:
     """glTF's word for one element of `array`: SCALAR, VEC3, MAT4, ..."""
-    return "MAT4" if array.shape[1:] == (4, 4) else ELEMENT_TYPES[array.shape[1:]]
+    return ELEMENT_TYPES[array.shape[1:]]
 
 
 def describe(array: Array, *, normalized: bool = False) -> Json:

@@ -27,7 +27,9 @@ def store(primitive: Primitive, columns: Columns) -> EncodedPrimitive:
     """Every value as it is."""
     attributes = {semantic: store_column(semantic, column) for semantic, column in columns.items()}
     indices = store_indices(primitive.indices, len(primitive.positions))
-    return EncodedPrimitive(attributes, indices, tuple(store_target(target) for target in primitive.targets))
+    # A target may not be empty, nor may it go: weights are counted by it.
+    still = {"POSITION": np.zeros_like(primitive.positions)}
+    return EncodedPrimitive(attributes, indices, tuple(store_target(target or still) for target in primitive.targets))
 
 
 def store_column(semantic: str, column: Column) -> Accessor:
@@ -35,9 +37,8 @@ def store_column(semantic: str, column: Column) -> Accessor:
     if semantic == "POSITION":
         json |= bounds(column.values)
     rows = pad_rows(column.values)
-    view = {"target": ARRAY_BUFFER}
-    if rows.shape != column.values.shape:
-        view["byteStride"] = rows.shape[1] * rows.itemsize
+    # Always with a stride: two attributes of different types may have the same bytes, hence the same view.
+    view = {"byteStride": rows.shape[1] * rows.itemsize, "target": ARRAY_BUFFER}
     return Accessor(json, View(rows.tobytes(), view))
 
 
