@@ -10,7 +10,8 @@ from assetpipe.container.extensions import declare
 from assetpipe.container.plain import store_array
 from assetpipe.errors import ConfigError
 
-DRACO, INSTANCING = "KHR_draco_mesh_compression", "EXT_mesh_gpu_instancing"
+DRACO, MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
+INSTANCING = "EXT_mesh_gpu_instancing"
 TEXTURE_EXTENSIONS = {"image/webp": "EXT_texture_webp", "image/ktx2": "KHR_texture_basisu"}
 CORE_IMAGES = ("image/png", "image/jpeg")
 
@@ -23,6 +24,7 @@ class Layout:
         self.length = 0
         self.views: list[Json] = []
         self.accessors: list[Json] = []
+        self._decoded_length = 0
         self._places: dict[object, int] = {}
 
     def accessor(self, accessor: Accessor, *, shared: bool = True) -> int:
@@ -39,9 +41,22 @@ class Layout:
         if view.digest not in self._places:
             self._places[view.digest] = len(self.views)
             place = {"buffer": 0, "byteOffset": self.length, "byteLength": len(view.data)}
-            self.views.append({**place, **view.json})
+            self.views.append(self._decoded(view, place) if view.meshopt else {**place, **view.json})
             self._append(view.data)
         return self._places[view.digest]
+
+    def buffers(self) -> list[Json]:
+        own = [{"byteLength": self.length}] if self.length else []
+        fallback = {"byteLength": self._decoded_length, "extensions": {MESHOPT: {"fallback": True}}}
+        return [*own, fallback] if self._decoded_length else own
+
+    def _decoded(self, view: View, place: Json) -> Json:
+        """A view of the second buffer, which does not exist until a viewer has decompressed into it."""
+        settings: Json = view.meshopt or {}
+        length = settings["count"] * settings["byteStride"]
+        decoded = {"buffer": 1, "byteOffset": self._decoded_length, "byteLength": length, **view.json}
+        self._decoded_length += length + -length % 4
+        return {**decoded, "extensions": {MESHOPT: {**place, **settings}}}
 
     def _append(self, data: bytes | memoryview) -> None:
         self.parts.append(data)
@@ -65,7 +80,7 @@ def assemble(scene: Scene, geometry: EncodedGeometry, layout: Layout) -> Json:
         "images": [_image(image, layout) for image in scene.images],
     }
     document = {**scene.json, **lifted, "accessors": layout.accessors, "bufferViews": layout.views}
-    document["buffers"] = [{"byteLength": layout.length}] if layout.length else []
+    document["buffers"] = layout.buffers()
     filled = {key: value for key, value in document.items() if value != []}
     return declare(filled, scene.json, geometry.extensions)
 

@@ -13,12 +13,11 @@ import numpy as np
 
 from assetpipe.asset import TRIANGLES, Primitive, Scene
 from assetpipe.config import Compression
-from assetpipe.container import draco
+from assetpipe.container import draco, meshopt
 from assetpipe.container.columns import keep, reduce
 from assetpipe.container.encoded import EncodedGeometry, EncodedPrimitive
 from assetpipe.container.grid import Grid, position_grids
 from assetpipe.container.plain import store
-from assetpipe.errors import ConfigError
 
 FLOAT_ONLY = ("POSITION", "NORMAL", "TANGENT")
 Encoder = Callable[[Primitive, Grid], EncodedPrimitive]
@@ -37,6 +36,8 @@ def _extensions(primitives: Sequence[EncodedPrimitive]) -> Iterator[str]:
         yield "KHR_mesh_quantization"
     if any(primitive.draco for primitive in primitives):
         yield "KHR_draco_mesh_compression"
+    if any(view.meshopt for primitive in primitives for view in primitive.views):
+        yield "EXT_meshopt_compression"
 
 
 def _is_quantized(primitive: EncodedPrimitive) -> bool:
@@ -48,9 +49,7 @@ def _is_quantized(primitive: EncodedPrimitive) -> bool:
 def _encoder(compression: Compression) -> Encoder:
     if compression.geometry == "none":
         return lambda primitive, _: store(primitive, keep(primitive))
-    if compression.geometry == "meshopt":
-        raise ConfigError("E_MESHOPT", "compression.geometry = 'meshopt' is not written yet", hint="use draco or none")
-    return partial(_compress, compression=compression)
+    return partial(_compress if compression.geometry == "draco" else _pack, compression=compression)
 
 
 def _compress(primitive: Primitive, grid: Grid, compression: Compression) -> EncodedPrimitive:
@@ -60,6 +59,10 @@ def _compress(primitive: Primitive, grid: Grid, compression: Compression) -> Enc
     plain = store(drawn, columns)
     packed = draco.compress(drawn, columns, grid, compression) if drawn.mode == TRIANGLES else None
     return packed if packed and _size(packed) < _size(plain) else plain
+
+
+def _pack(primitive: Primitive, grid: Grid, compression: Compression) -> EncodedPrimitive:
+    return meshopt.pack(drop_unused_vertices(primitive), grid, compression)
 
 
 def _size(primitive: EncodedPrimitive) -> int:
