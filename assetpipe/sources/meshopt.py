@@ -98,7 +98,8 @@ def _exponential(data: Array, _stride: int) -> Array:
     """(n, k) int32: 8 bits of signed exponent, 24 of signed mantissa -> float32."""
     packed = data.view("<i4")
     with np.errstate(over="ignore"):
-        return np.ldexp(((packed << 8) >> 8).astype(np.float32), packed >> 24).astype("<f4")
+        floats: Array = np.ldexp(((packed << 8) >> 8).astype(np.float32), packed >> 24).astype("<f4")
+    return floats
 
 
 def _colour(data: Array, stride: int) -> Array:
@@ -122,7 +123,8 @@ def _colour(data: Array, stride: int) -> Array:
 
 def _round(values: Array) -> Array:
     """Half away from zero, as the reference decoder rounds."""
-    return np.trunc(values + np.copysign(np.float32(0.5), values))
+    rounded: Array = np.trunc(values + np.copysign(np.float32(0.5), values))
+    return rounded
 
 
 FILTERS = {"OCTAHEDRAL": _octahedral, "QUATERNION": _quaternion, "EXPONENTIAL": _exponential, "COLOR": _colour}
