@@ -17,7 +17,9 @@ ETC1S, UASTC = 163, 166  # Khronos Data Format's colour models
 LINEAR, SRGB = 1, 2  # and its transfer functions
 # The encoder takes 12 Mi texels, mip levels included (WebAssembly's memory): 4096 x 2048, but not 4096 x 4096.
 MAX_TEXELS = 12 * 1024 * 1024 * 3 // 4 - 65536
-# ETC1S at full quality took 5 s per million texels on one idle core.
+# Below this, ETC1S for everything: for packed channels at 512² UASTC took 152 KB for 41 dB, ETC1S 32 KB for 37 dB.
+UASTC_FROM = 75
+# Both codecs take 2 to 6 s per million texels on an idle core; the limit is for a machine that is not idle.
 SECONDS_PER_MILLION = 40
 
 
@@ -37,12 +39,13 @@ def is_ktx2(data: bytes | memoryview) -> bool:
 
 
 def encode_ktx2(rgba: Array, use: ImageUse, quality: int) -> bytes:
-    """`rgba`: (height, width, 4) uint8. ETC1S for colour; UASTC for vectors and packed channels, which ETC1S blurs."""
+    """`rgba`: (height, width, 4) uint8. ETC1S for colour; UASTC for vectors and packed channels of some quality."""
     height, width = rgba.shape[:2]
+    small = use.role == "colour" or quality < UASTC_FROM
     options = {
         "width": width,
         "height": height,
-        "codec": "etc1s" if use.role == "colour" else "uastc",
+        "codec": "etc1s" if small else "uastc",
         "quality": quality,
         "role": use.role,
     }

@@ -70,12 +70,27 @@ def resize(pixels: Pixels, use: ImageUse, size: Size) -> Pixels:
     if pixels.has_alpha and use.alpha == "unused":
         pixels = Pixels(np.ascontiguousarray(pixels.array[..., :3]))
     if pixels.size == size:
-        return _to_8_bits(pixels)
+        return _spread(_to_8_bits(pixels), use.channels)
+    if use.role == "colour" and use.alpha == "coverage" and pixels.has_alpha:
+        return Pixels(_resize_covered(pixels.vips, size))
     image = pixels.vips
-    if use.role == "colour" and pixels.has_alpha and use.alpha == "coverage":
-        return Pixels(_resize_covered(image, size))
     rgb = _RESIZERS[use.role](image[:3], size)
-    return Pixels(vips_pixels(rgb.bandjoin(_resize_data(image[3], size)) if pixels.has_alpha else rgb))
+    resized = rgb.bandjoin(_resize_data(image[3], size)) if pixels.has_alpha else rgb
+    return _spread(Pixels(vips_pixels(resized)), use.channels)
+
+
+def _spread(pixels: Pixels, channels: str) -> Pixels:
+    """What nobody reads follows a channel that somebody reads, so that it costs no bits and no precision.
+
+    A roughness-metallic map at WebP quality 90: 87 KB and 41.7 dB of roughness with an unread noise in red, 49 KB and
+    45.3 dB without.
+    """
+    if channels == "rgb":
+        return pixels
+    source = {"r": "rrr", "g": "ggg", "b": "bbb", "rg": "rgg", "rb": "rrb", "gb": "ggb"}.get(channels)
+    array = pixels.array.copy()
+    array[..., :3] = 255 if source is None else pixels.array[..., ["rgb".index(name) for name in source]]
+    return Pixels(array)
 
 
 def _resize_colour(rgb: pyvips.Image, size: Size) -> pyvips.Image:
@@ -107,20 +122,26 @@ def _resize_covered(rgba: pyvips.Image, size: Size) -> Array:
     alpha = rgba[3].cast("float") / full
     both = vips_pixels(_shrink((light * alpha).bandjoin(alpha), size))
     plain = vips_pixels(_resize_colour(rgba[:3], size))
-    weight = both[..., 3:]
+    weight = both[..., 3:].clip(0, 1)
     visible = np.round(both[..., :3] / np.maximum(weight, 1e-6)).clip(0, 65535).astype(np.uint16)
     colour = np.where(weight > 0, CODE_OF_LIGHT[visible], plain)
     return np.concatenate([colour, np.round(weight * 255).astype(np.uint8)], axis=-1)
 
 
 def _shrink(image: pyvips.Image, size: Size) -> pyvips.Image:
-    """Box where the ratio is whole, Lanczos elsewhere; enlarging (KTX2's multiples of 4) repeats texels."""
-    across, down = image.width / size[0], image.height / size[1]
+    """Box where the ratio is whole: the very texels of the source's own mip level, and no tile borrows from its border.
+
+    Lanczos elsewhere. What KTX2's multiples of 4 enlarge is repeated.
+    """
+    width, height = min(size[0], image.width), min(size[1], image.height)
+    across, down = image.width / width, image.height / height
     if across.is_integer() and down.is_integer():
-        return image.shrink(across, down)
-    if across < 1 or down < 1:
-        return image.resize(1 / across, vscale=1 / down, kernel="nearest")
-    return image.reduce(across, down, kernel="lanczos3")
+        image = image.shrink(across, down)
+    else:
+        image = image.reduce(across, down, kernel="lanczos3")
+    if (width, height) == size:
+        return image
+    return image.resize(size[0] / width, vscale=size[1] / height, kernel="nearest")
 
 
 def _light(rgb: pyvips.Image) -> pyvips.Image:

@@ -19,7 +19,7 @@ THREADS = 2
 def encode_textures(scene: Scene, target: TextureTarget, cache: TextureCache, *, threads: int = THREADS) -> Scene:
     """Every image that a material shows, as `target` wants it; the others are left as they are."""
     scene = drop_maps(scene, target.dropped, cache)
-    uses, warnings = find_uses(scene)
+    uses, warnings = find_uses(scene, cache.digest)
     same = _group_equals(scene, uses, cache)
 
     def run(use: ImageUse, index: int) -> tuple[str, bytes]:

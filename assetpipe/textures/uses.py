@@ -6,11 +6,11 @@ by all slots of all materials that show it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from assetpipe.asset import Material, Scene, TextureSlot
+from assetpipe.asset import Image, Material, Scene, TextureSlot
 
 Role = Literal["colour", "normal", "data"]
 Alpha = Literal["unused", "coverage", "data"]
@@ -54,18 +54,34 @@ class ImageUse:
     """What an image is for. Part of the cache's key: same image and use, same pixels."""
 
     role: Role
+    channels: str = "rgb"
+    """Those of red, green and blue that somebody reads, in this order."""
     alpha: Alpha = "unused"
     cutoff: float | None = None
     """Where every material that shows it tests its alpha (MASK), if they agree."""
 
 
-def find_uses(scene: Scene) -> tuple[dict[int, ImageUse], list[str]]:
-    """Image index -> its use, for images that a material shows; and a warning per image used in conflicting ways."""
-    shown: dict[int, list[tuple[Material, TextureSlot]]] = {}
+Users = list[tuple[Material, TextureSlot]]
+
+
+def find_uses(scene: Scene, digest: Callable[[Image], str]) -> tuple[dict[int, ImageUse], list[str]]:
+    """Image index -> its use, for images that a material shows; and a warning per image used in conflicting ways.
+
+    Images with the same data are one image to us, unless that would make a conflict: many exporters write one
+    occlusion-roughness-metallic map twice, and it should be encoded, stored and uploaded once.
+    """
+    own: dict[int, Users] = {}
+    shared: dict[str, Users] = {}
     for material, slot, image in shown_images(scene):
-        shown.setdefault(image, []).append((material, slot))
-    warnings = [_conflict(scene, image, users) for image, users in sorted(shown.items()) if len(_roles(users)) > 1]
-    return {image: _use(users) for image, users in sorted(shown.items())}, warnings
+        own.setdefault(image, []).append((material, slot))
+        shared.setdefault(digest(scene.images[image]), []).append((material, slot))
+
+    def users(image: int) -> Users:
+        together = shared[digest(scene.images[image])]
+        return together if len(_roles(together)) <= 1 else own[image]
+
+    uses = {image: _use(users(image)) for image in sorted(own)}
+    return uses, [_conflict(scene, image, own[image]) for image in sorted(own) if len(_roles(own[image])) > 1]
 
 
 def shown_images(scene: Scene) -> Iterator[tuple[Material, TextureSlot, int]]:
@@ -92,19 +108,21 @@ def slot_named(name: str) -> Slot:
     return Slot("colour" if "Color" in name or name == "diffuse" else "data", "rgba")
 
 
-def _use(users: list[tuple[Material, TextureSlot]]) -> ImageUse:
+def _use(users: Users) -> ImageUse:
     roles = _roles(users)
     role: Role = next((role for role in _VECTORS_FIRST if role in roles), "data")
+    read = "".join(slot_named(slot.name).channels for _, slot in users)
+    channels = "".join(channel for channel in "rgb" if channel in read)
     alphas = {_alpha(material, slot) for material, slot in users}
     if "data" in alphas:
-        return ImageUse(role, "data")
+        return ImageUse(role, channels, "data")
     if "coverage" not in alphas:
-        return ImageUse(role)
+        return ImageUse(role, channels)
     cutoffs = {_cutoff(material) for material, slot in users if _alpha(material, slot) == "coverage"}
-    return ImageUse(role, "coverage", cutoffs.pop() if len(cutoffs) == 1 else None)
+    return ImageUse(role, channels, "coverage", cutoffs.pop() if len(cutoffs) == 1 else None)
 
 
-def _roles(users: list[tuple[Material, TextureSlot]]) -> set[Role]:
+def _roles(users: Users) -> set[Role]:
     """Of red, green and blue: sheenRoughness, in alpha, may share an image with sheenColor."""
     slots = [slot_named(slot.name) for _, slot in users]
     return {slot.role for slot in slots if slot.channels != "a"}
@@ -120,7 +138,7 @@ def _cutoff(material: Material) -> float | None:
     return float(material.json.get("alphaCutoff", 0.5)) if material.alpha_mode == "MASK" else None
 
 
-def _conflict(scene: Scene, image: int, users: list[tuple[Material, TextureSlot]]) -> str:
+def _conflict(scene: Scene, image: int, users: Users) -> str:
     names = ", ".join(sorted({slot.name for _, slot in users}))
     return f"{image_label(scene, image)} serves as {names} at once and is resized as {_use(users).role}"
 
