@@ -24,7 +24,8 @@ Encoder = Callable[[Primitive, Grid], EncodedPrimitive]
 
 
 def encode_geometry(scene: Scene, compression: Compression) -> EncodedGeometry:
-    """Encode every mesh. `none` keeps each value as it is; `draco` and `meshopt` quantise as the settings say."""
+    """Encode every mesh of a pruned scene. `none` keeps each value; `draco` and `meshopt` quantise as the settings say."""
+    assert all(len(primitive.indices) for mesh in scene.meshes for primitive in mesh.primitives), "prune first"
     grids = position_grids(scene, compression.position_bits)
     meshes = _encode_each(scene, grids, _encoder(compression))
     return EncodedGeometry(meshes, tuple(_extensions([primitive for mesh in meshes for primitive in mesh])))
