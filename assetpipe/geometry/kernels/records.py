@@ -1,0 +1,71 @@
+# mypy: ignore-errors
+"""The working state of a collapse, as the kernels see it, and the records in it.
+
+Lengths are in units of a power of two near the extent of the surface (exact, and float32 neither over- nor underflows).
+A vertex is one 64-byte record, so that what an edge costs lies in two cache lines:
+
+    0-2   position
+    3-8   A = xx xy xz yy yz zz     quadric about the vertex itself: x'Ax + 2b'x + c for an offset x from the vertex
+    9-11  b                         (about a common origin float32 is not enough: rms 0.542 against 0.119)
+    12    c
+    13    area                      what the quadric is summed over; c / area is a squared distance
+    14    key                       no edge that this vertex owns costs less; an edge belongs to its lower vertex
+"""
+
+from __future__ import annotations
+
+import warp as wp
+
+from assetpipe.geometry.kernels.runtime import EXACT
+
+wp.set_module_options(EXACT)
+
+AREA = wp.constant(13)
+KEY = wp.constant(14)
+RECORD = 16
+
+RING = wp.constant(512)
+"""Corners at one vertex beyond which it is left alone until its neighbours have thinned out (the hub of a large fan):
+keeps the walk round it from costing its valence each time."""
+
+INNER = wp.constant(0)
+"""No curve passes: free to move."""
+CURVE = wp.constant(1)
+"""One simple curve (seam, border, crease of attributes, edge of a material) passes."""
+JUNCTION = wp.constant(2)
+"""Curves meet, end or branch, or more than two faces share an edge."""
+
+# columns of Mesh.near, one row per neighbour of the vertex that is visited
+VERTEX, OUT, IN, A0, B0, A1, B1, SHARED, OTHERS, MIXED = (wp.constant(i) for i in range(10))
+NEAR = 10
+DEAD = 1.0e38
+NEVER = 1.0e30
+
+
+@wp.struct
+class Mesh:
+    vertex: wp.array(dtype=wp.int32)  # (3f,) of each corner; -1: the face is gone
+    wedge: wp.array(dtype=wp.int32)  # (3f,)
+    next: wp.array(dtype=wp.int32)  # (3f,) next corner at the same vertex, -1 at the end; may pass through dead ones
+    copies: wp.array(dtype=wp.int32)  # (f,)
+    head: wp.array(dtype=wp.int32)  # (v,) first corner
+    slot: wp.array(dtype=wp.int32)  # (v,) row in `near`, counted from a clock that only rises
+    kind: wp.array(dtype=wp.int8)  # (v,) INNER, CURVE, JUNCTION
+    record: wp.array2d(dtype=wp.float32)  # (v, 16)
+    value: wp.array2d(dtype=wp.float32)  # (w, k) attributes at the vertex
+    slope: wp.array2d(dtype=wp.float32)  # (w, 3 * solved) their gradients in space
+    weight: wp.array(dtype=wp.float32)  # (w,) area
+    seed: wp.array(dtype=wp.int32)  # (w,) wedge of the source
+    source: wp.array2d(dtype=wp.float32)  # (w of the source, 3) its position
+    mu: wp.array(dtype=wp.float64)  # (k,) squared weights of the attributes; the first `solved` are not 0
+    low: wp.array(dtype=wp.float32)  # (k,) range of the source
+    high: wp.array(dtype=wp.float32)
+    ring: wp.array(dtype=wp.int32)  # (2 * RING,) corners round the vertex visited and round its neighbour
+    near: wp.array2d(dtype=wp.int32)  # (2 * RING, NEAR)
+    choice: wp.array2d(dtype=wp.float64)  # (2 * RING, 5) plan of the edge to each neighbour
+    counts: wp.array(dtype=wp.int64)  # (4,) drawn triangles, collapses of this sweep, clock, refusals of this sweep
+    worst: wp.array(dtype=wp.float64)  # (1,) largest squared error so far
+    k: wp.int32
+    solved: wp.int32
+    textured: wp.int32  # 1: columns 0 and 1 are texture coordinates whose triangles may not flip
+    stage: wp.int32
