@@ -17,7 +17,7 @@ ROUNDING = 1.0 / 4096.0
 # Triangles smaller than this have no density worth the name: half a millimetre's square, and one texel of 16384².
 SMALLEST_SQUARE_METRES = 2.5e-7
 SMALLEST_UV = 1.0 / 16384.0**2
-RASTER = 2048
+RASTER = 1024
 # Quantised UVs fold slivers over their neighbours: so much of the covered area, in percent, is no overlap.
 FOLDS = 0.05
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,13 +39,28 @@ def kernel_cache() -> Path:
     if not _writable(folder):
         folder = Path(tempfile.mkdtemp(prefix="assetpipe-kernels-"))
     wp.config.kernel_cache_dir = str(folder)
-    wp.init()
+    with _native_silence():
+        wp.init()
     return Path(wp.config.kernel_cache_dir)
+
+
+@contextmanager
+def _native_silence() -> Iterator[None]:
+    """On a machine without a GPU, Warp's C++ side says so on stderr whatever `log_level` is; `doctor` says it better."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def load(module: str) -> None:
     """Compile the kernels of a module, or fetch them from the cache."""
-    compiled = kernel_cache() / wp.get_module(module).get_module_identifier()
+    compiled = kernel_cache() / wp.get_module(module).get_module_identifier(block_dim=1)
     if not compiled.exists():
         log.info("compiling the kernels of %s: seconds, on the first run only", module)
     wp.load_module(module, device="cpu")

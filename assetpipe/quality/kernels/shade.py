@@ -1,0 +1,151 @@
+"""A hit -> the light that it sends back along the ray."""
+
+from __future__ import annotations
+
+import warp as wp
+
+from assetpipe.quality.kernels.light import FILL, KEY, Studio, ambient, fresnel, reflection
+from assetpipe.quality.kernels.model import Hit, Model, Paint, blocked, colour_at, uv_at, uv_stretch
+from assetpipe.quality.kernels.runtime import EXACT
+from assetpipe.quality.kernels.textures import Slot, sample
+
+wp.set_module_options(EXACT)
+
+
+@wp.struct
+class Rays:
+    """What is cast from a hit to find shadows."""
+
+    towards: wp.array(dtype=wp.vec3)
+    """Cosine-weighted about +Z."""
+    turns: wp.array(dtype=wp.vec2)
+    """cosine and sine of the angles by which pixels turn them"""
+    count: int
+    """per sample; 0: no shadows at all"""
+    reach: float
+    """beyond it nothing darkens a corner"""
+    far: float
+    """longer than any way through the picture"""
+    step: float
+    """what a ray starts off the surface; shorter than any detail"""
+
+
+@wp.func
+def upon(n: wp.vec3, d: wp.vec3) -> wp.vec3:
+    """`d` about +Z -> about `n` (Duff et al., "Building an orthonormal basis, revisited", 2017)."""
+    s = 1.0
+    if n[2] < 0.0:
+        s = -1.0
+    a = -1.0 / (s + n[2])
+    b = n[0] * n[1] * a
+    x = wp.vec3(1.0 + s * n[0] * n[0] * a, s * b, -s * n[0])
+    y = wp.vec3(b, s + n[1] * n[1] * a, -n[1])
+    return x * d[0] + y * d[1] + n * d[2]
+
+
+@wp.func
+def _texel(model: Model, hit: Hit, slot: Slot, spread: float, srgb: bool) -> wp.vec4:
+    footprint = spread * uv_stretch(model, hit.face, slot.uv_set)
+    return sample(model.library, slot, uv_at(model, hit.face, hit.a, hit.b, slot.uv_set), footprint, srgb)
+
+
+@wp.func
+def face_normal(model: Model, face: int) -> wp.vec3:
+    i, j, k = model.corners[3 * face], model.corners[3 * face + 1], model.corners[3 * face + 2]
+    return wp.normalize(wp.cross(model.points[j] - model.points[i], model.points[k] - model.points[i]))
+
+
+@wp.func
+def _shading_normal(model: Model, hit: Hit, paint: Paint, flat: wp.vec3, spread: float) -> wp.vec3:
+    """The vertices' normal, bent by the normal map, on the side of `flat`."""
+    face = hit.face
+    i, j, k = model.corners[3 * face], model.corners[3 * face + 1], model.corners[3 * face + 2]
+    n = model.normals[i] * hit.a + model.normals[j] * hit.b + model.normals[k] * (1.0 - hit.a - hit.b)
+    if wp.length(n) < 1.0e-6:
+        n = face_normal(model, face)
+    n = wp.normalize(n)
+    slot = paint.normal_map
+    if slot.texture >= 0:
+        row = wp.min(slot.uv_set, model.uvs.shape[0] - 1)
+        p, q = model.points[j] - model.points[i], model.points[k] - model.points[i]
+        s, t = model.uvs[row, j] - model.uvs[row, i], model.uvs[row, k] - model.uvs[row, i]
+        det = s[0] * t[1] - s[1] * t[0]
+        if wp.abs(det) > 1.0e-12:
+            along = (p * t[1] - q * s[1]) * wp.sign(det)
+            along = along - n * wp.dot(n, along)
+            if wp.length(along) > 1.0e-12:
+                along = wp.normalize(along)
+                # v runs down the image, and the map's green up.
+                across = wp.cross(n, along) * -wp.sign(det)
+                texel = _texel(model, hit, slot, spread, False)
+                x, y = (texel[0] * 2.0 - 1.0) * paint.bump, (texel[1] * 2.0 - 1.0) * paint.bump
+                z = wp.max(texel[2] * 2.0 - 1.0, 0.05)
+                n = wp.normalize(along * x + across * y + n * z)
+    if not hit.facing:
+        n = -n
+    if wp.dot(n, flat) < 0.0:
+        n = wp.normalize(n - flat * (2.0 * wp.dot(n, flat)))
+    return n
+
+
+@wp.func
+def shade(
+    model: Model, studio: Studio, rays: Rays, hit: Hit, d: wp.vec3, p: wp.vec3, spread: float, tick: int
+) -> wp.vec3:
+    """`tick`: which of the shadow rays, and how turned."""
+    paint = model.paints[model.paint[hit.face]]
+    texel = _texel(model, hit, paint.base_map, spread, True)
+    vertex = colour_at(model, hit.face, hit.a, hit.b)
+    base = wp.vec3(
+        paint.base[0] * texel[0] * vertex[0], paint.base[1] * texel[1] * vertex[1], paint.base[2] * texel[2] * vertex[2]
+    )
+    if paint.unlit == 1:
+        return base
+    flat = face_normal(model, hit.face)
+    if not hit.facing:
+        flat = -flat
+    n = _shading_normal(model, hit, paint, flat, spread)
+
+    packed = _texel(model, hit, paint.metal_rough_map, spread, False)
+    roughness = wp.clamp(paint.roughness * packed[1], 0.04, 1.0)
+    metallic = wp.clamp(paint.metallic * packed[2], 0.0, 1.0)
+    painted = _texel(model, hit, paint.occlusion_map, spread, False)[0]
+    open_sky = 1.0 + paint.occlusion * (painted - 1.0)
+
+    start = p + flat * rays.step
+    lit = 1.0
+    if rays.count > 0:
+        turn = rays.turns[(tick / 8) % rays.turns.shape[0]]
+        free = 0.0
+        seen = 0.0
+        for r in range(rays.count):
+            raw = rays.towards[((tick % 8) * rays.count + r) % rays.towards.shape[0]]
+            local = wp.vec3(raw[0] * turn[0] - raw[1] * turn[1], raw[0] * turn[1] + raw[1] * turn[0], raw[2])
+            share = blocked(model, start, upon(flat, local), rays.reach, rays.step)
+            free = free + wp.min(share * 1.2, 1.0)
+            if r < 2:
+                # The softbox is wide: aim at a different spot of it each time.
+                aim = wp.normalize(studio.key + upon(studio.key, wp.vec3(local[0], local[1], 0.0)) * 0.22)
+                if wp.dot(aim, flat) > 0.0 and blocked(model, start, aim, rays.far, rays.step) >= 1.0:
+                    seen = seen + 1.0
+        open_sky = open_sky * (free / float(rays.count))
+        lit = seen / float(wp.min(rays.count, 2))
+
+    key = KEY * wp.max(wp.dot(n, studio.key), 0.0) * lit
+    fill = FILL * wp.max(wp.dot(n, studio.fill), 0.0) * open_sky
+    cosine = wp.clamp(-wp.dot(n, d), 0.02, 1.0)
+    f0 = wp.vec3(0.04, 0.04, 0.04) * (1.0 - metallic) + base * metallic
+    mirror = d - n * (2.0 * wp.dot(n, d))
+    f = fresnel(f0, roughness, cosine)
+    # A crevice sees less of the room in its reflections too, the more so the duller it is.
+    room = 1.0 - (1.0 - open_sky) * (0.5 + 0.5 * roughness)
+    glossy = f * (reflection(studio, mirror, roughness) * room)
+    matt = base * ((1.0 - metallic) * (1.0 - paint.transmission) * (ambient(n) * open_sky + key + fill))
+    light = wp.cw_mul(matt, wp.vec3(1.0, 1.0, 1.0) - f) + glossy
+    if paint.coat > 0.0:
+        coat = fresnel(wp.vec3(0.04, 0.04, 0.04), paint.coat_roughness, cosine) * paint.coat
+        light = wp.cw_mul(light, wp.vec3(1.0, 1.0, 1.0) - coat) + coat * (
+            reflection(studio, mirror, paint.coat_roughness) * room
+        )
+    glow = _texel(model, hit, paint.emissive_map, spread, True)
+    return light + wp.cw_mul(paint.emissive, wp.vec3(glow[0], glow[1], glow[2]))
