@@ -78,7 +78,8 @@ class Node:
 
     @property
     def children(self) -> Sequence[int]:
-        return self.json.get("children", ())
+        children: Sequence[int] = self.json.get("children", ())
+        return children
 
     @property
     def mesh(self) -> int | None:

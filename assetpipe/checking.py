@@ -4,7 +4,6 @@ compression taken off, does it keep its budgets."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -13,11 +12,8 @@ from assetpipe.bundle import Bundle, damage, read_bundle
 from assetpipe.config import Config, Level, load_config, shipped_configs
 from assetpipe.container import encode_geometry, write_glb
 from assetpipe.errors import AssetpipeError, LimitExceeded, SourceError, UsageError
-from assetpipe.quality import Finding, audit_glb, validate_glb
+from assetpipe.quality import Finding, ValidatorReport, audit_glb, validate_glb
 from assetpipe.sources import open_source, read_scene
-
-INVALID = frozenset({"intact", "valid", "valid decoded"})
-"""Checks whose failure means that the file itself is bad, not only over a budget."""
 
 
 class Checked(BaseModel):
@@ -41,7 +37,8 @@ class Checked(BaseModel):
         if self.passed:
             return
         first = self.failures[0]
-        kind = SourceError if any(found.check in INVALID for found in self.failures) else LimitExceeded
+        broken = any(not found.budget for found in self.failures)
+        kind = SourceError if broken else LimitExceeded
         count = f"{len(self.failures)} checks failed" if len(self.failures) > 1 else "one check failed"
         raise kind("E_CHECK", f"{self.subject}: {count}: {first.message}")
 

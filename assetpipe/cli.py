@@ -13,11 +13,12 @@ from typing import Any, NoReturn
 
 import click
 
-from assetpipe import __version__, api
+from assetpipe import api
 from assetpipe.config import load_config, shipped_configs
 from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, SomeFailed
 from assetpipe.log import Bars, JsonLines, Lines, printable
 from assetpipe.tables import show_checks, show_doctor, show_inspection
+from assetpipe.version import __version__
 
 CATEGORIES = ", ".join(name for name in shipped_configs() if name != "default")
 EXIT_CODES = """
@@ -29,7 +30,11 @@ Exit codes: 0 done · 1 bug · 2 usage · 3 some of several assets failed · 65 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per asset on stdout.")
 config_file = click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), metavar="F", help="A TOML file whose keys override the defaults."
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="A TOML file whose keys override the defaults.",
 )
 category = click.option(
     "--category", metavar="C", help=f"Shop category; these bring settings of their own: {CATEGORIES}."
@@ -38,8 +43,14 @@ category = click.option(
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="assetpipe %(version)s")
-@click.option("--log", type=click.Choice(["auto", "text", "json"]), default="auto", envvar="ASSETPIPE_LOG", show_default=True,
-              help="How progress is told on stderr: bars at a terminal, else lines of text, or JSON lines.")
+@click.option(
+    "--log",
+    type=click.Choice(["auto", "text", "json"]),
+    default="auto",
+    envvar="ASSETPIPE_LOG",
+    show_default=True,
+    help="How progress is told on stderr: bars at a terminal, else lines of text, or JSON lines.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say every step.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
 @click.pass_context
@@ -81,15 +92,19 @@ def inspect(sources: tuple[Path, ...], config_file: Path | None, category: str |
 
 @cli.command(epilog=EXIT_CODES)
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Bundles are written to DIR/<asset>/.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Bundles are written to DIR/<asset>/."
+)
 @config_file
 @category
-@click.option("--asset", metavar="NAME", help="Name of the asset, instead of one made from the file's. One source only.")
+@click.option(
+    "--asset", metavar="NAME", help="Name of the asset, instead of one made from the file's. One source only."
+)
 @click.option("--force", is_flag=True, help="Build again although nothing changed.")
 @click.option("--dry-run", is_flag=True, help="Do all the work, write nothing.")
 @as_json
 @click.pass_obj
-def build(reporter: Any, sources: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
+def build(reporter: Any, /, sources: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
     """Turn sources into bundles: three levels of detail, a poster, a report, a manifest.
 
     A bundle that was made from the same source, config and version is left as it is.
@@ -117,7 +132,11 @@ def build(reporter: Any, sources: tuple[Path, ...], out: Path, as_json: bool, **
 @config_file
 @category
 @click.option("--level", metavar="NAME", help="Hold GLB files against this level's budgets.")
-@click.option("--profile", metavar="P", help=f"Also hold against the limits of a retailer: {', '.join(api.PROFILES)}.")
+@click.option(
+    "--profile",
+    metavar="P",
+    help="Also hold against the limits of a shop or platform: khronos, shopify, google, apple, amazon, ...",
+)
 @as_json
 def check(subjects: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Audit bundles and GLB files: Khronos validator, as written and decoded, and budgets.
@@ -230,5 +249,3 @@ def _reporter(log: str, *, verbose: bool, quiet: bool) -> Any:
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
     """SIGTERM unwinds like any error, so that temporary folders and locks go."""
     sys.exit(143)
-
-

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from assetpipe import __version__, node
+from assetpipe import node
 from assetpipe.errors import AssetpipeError, ServiceUnavailable
+from assetpipe.version import __version__
 
 
 class Item(BaseModel):
@@ -42,7 +43,9 @@ class Health(BaseModel):
     def raise_if_failed(self) -> None:
         lacking = [item.name for item in self.items if item.state == "missing"]
         if lacking:
-            raise ServiceUnavailable("E_DOCTOR", f"missing: {', '.join(lacking)}", hint="the cures stand beside them above")
+            raise ServiceUnavailable(
+                "E_DOCTOR", f"missing: {', '.join(lacking)}", hint="the cures stand beside them above"
+            )
 
 
 def examine() -> Health:
@@ -78,7 +81,9 @@ def _machine() -> Item:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     cores = len(os.sched_getaffinity(0))
-    return Item(name="machine", state="ok", detail=f"{cores} cores, {memory:.0f} GiB memory, {free:.0f} GiB free disk here")
+    return Item(
+        name="machine", state="ok", detail=f"{cores} cores, {memory:.0f} GiB memory, {free:.0f} GiB free disk here"
+    )
 
 
 def _draco() -> str:
@@ -143,4 +148,4 @@ def _validator() -> Item:
         report = validate_glb(b"glTF", "a broken file")
     except AssetpipeError as error:
         return Item(name="validator", state="absent", detail=error.message, cure=error.hint)
-    return Item(name="validator", state="ok", detail=f"Khronos glTF-Validator {report.version}")
+    return Item(name="validator", state="ok", detail=f"Khronos glTF-Validator {report.validator}")

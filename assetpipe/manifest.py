@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assetpipe.errors import SourceError
 
-SCHEMA = "assetpipe/manifest/1"
 NAME = "manifest.json"
 Sha256 = Field(pattern="^[0-9a-f]{64}$")
 
@@ -87,7 +86,7 @@ class PosterRecord(Record):
 
 
 class Manifest(Record):
-    schema_: Literal["assetpipe/manifest/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["assetpipe/manifest/1"] = Field(default="assetpipe/manifest/1", alias="schema")
     asset: str
     category: str
     source: SourceRecord
@@ -114,7 +113,7 @@ def parse_manifest(data: bytes, place: str) -> Manifest:
         where = ".".join(str(part) for part in first["loc"])
         raise SourceError(
             "E_MANIFEST",
-            f"{place}: not a manifest of {SCHEMA}: {where}: {first['msg']}",
+            f"{place}: not a manifest of assetpipe/manifest/1: {where}: {first['msg']}",
             hint="build the asset again",
         ) from None
 

@@ -1,6 +1,6 @@
 """READ 2ND: the verbs, in order. The only module that knows the order of the stages.
 
-    open ─ read ─ prepare ─ decimate ─▶ per level: dress ─ encode ─ fit ─ measure ─▶ manifest ─ bundle
+open ─ read ─ prepare ─ decimate ─▶ per level: dress ─ encode ─ fit ─ measure ─▶ manifest ─ bundle
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assetpipe import __version__
 from assetpipe.asset import Deviation, Glb, Lod, Scene
 from assetpipe.bundle import Bundle, damage, locked, read_bundle, write_bundle
 from assetpipe.config import Config, Level
@@ -44,6 +43,7 @@ from assetpipe.poster import make_poster
 from assetpipe.quality import report_html
 from assetpipe.sources import Source, open_source, read_scene, unchanged
 from assetpipe.textures import TextureCache, image_info
+from assetpipe.version import __version__
 
 REPORT, POSTER = "report.html", "poster.webp"
 
@@ -86,10 +86,16 @@ def build_asset(job: Job) -> Built:
         with open_source(job.source, job.config.limits) as source:
             files, manifest = make_bundle(job, source)
         bundle = write_bundle(job.folder, files, manifest)
-    for warning in (*manifest.repairs, *manifest.warnings):
-        job.say("warning", warning)
-    job.say("done", summary(manifest), 1.0)
+    _tell(job, manifest)
     return Built(bundle, fresh=True)
+
+
+def rehearse(job: Job) -> Manifest:
+    """All of the work and nothing written."""
+    with open_source(job.source, job.config.limits) as source:
+        _, manifest = make_bundle(job, source)
+    _tell(job, manifest)
+    return manifest
 
 
 def make_bundle(job: Job, source: Source) -> tuple[dict[str, bytes], Manifest]:
@@ -116,6 +122,14 @@ def make_bundle(job: Job, source: Source) -> tuple[dict[str, bytes], Manifest]:
         warnings=scene.warnings,
     )
     return {**files, REPORT: report_html(manifest.to_json(), {POSTER: poster}).encode()}, manifest
+
+
+def _tell(job: Job, manifest: Manifest) -> None:
+    for sentence in manifest.repairs:
+        job.say("note", sentence)
+    for sentence in manifest.warnings:
+        job.say("warning", sentence)
+    job.say("done", summary(manifest), 1.0)
 
 
 def pixel(level: Level, bounds: Bounds) -> float:

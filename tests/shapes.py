@@ -64,7 +64,9 @@ def box(size: float = 1.0, material: int | None = None) -> Primitive:
     return primitive(positions, normals, coordinates, indices, material)
 
 
-def scene(*primitives: Primitive, materials: tuple[Material, ...] = (), images: tuple[Image, ...] = (), **json: object) -> Scene:
+def scene(
+    *primitives: Primitive, materials: tuple[Material, ...] = (), images: tuple[Image, ...] = (), **json: object
+) -> Scene:
     """One mesh on one node."""
     document: Json = {"asset": {"version": "2.0"}, "scene": 0, "scenes": [{"nodes": [0]}], **json}
     return Scene((Node({"mesh": 0, "name": "root"}),), (Mesh(primitives),), materials, images, json=document)

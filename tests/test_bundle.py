@@ -60,7 +60,10 @@ def test_damage_names_the_file_and_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "chair" / "preview.glb").write_bytes(b"onf")
     (tmp_path / "chair" / "high.glb").unlink()
     faults = damage(read_bundle(tmp_path / "chair"))
-    assert faults == ["preview.glb: its bytes are not those that the manifest names", "high.glb: no such file or directory"]
+    assert faults == [
+        "preview.glb: its bytes are not those that the manifest names",
+        "high.glb: no such file or directory",
+    ]
 
 
 @pytest.mark.parametrize("step", range(1, 12))
@@ -140,7 +143,9 @@ def _hold(folder: Path, name: str, order: Path) -> None:
 def test_two_builds_of_one_asset_take_turns(tmp_path: Path) -> None:
     """Whoever comes second waits; no two are ever inside, and no lock is left."""
     workers = [
-        multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path / "chair", str(i), tmp_path / "order"))
+        multiprocessing.get_context("spawn").Process(
+            target=_hold, args=(tmp_path / "chair", str(i), tmp_path / "order")
+        )
         for i in range(6)
     ]
     for worker in workers:

@@ -55,13 +55,21 @@ def test_a_level_of_ones_own_is_added(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said", "hinted"),
     [
-        ("[levels.preview]\nmax_trianges = 5\n", "unknown key levels.preview.max_trianges", "did you mean max_triangles?"),
+        (
+            "[levels.preview]\nmax_trianges = 5\n",
+            "unknown key levels.preview.max_trianges",
+            "did you mean max_triangles?",
+        ),
         ("[texturs]\nformat = 'png'\n", "unknown key texturs", "did you mean textures?"),
         ("[textures]\nformat = 'gif'\n", "textures.format = 'gif'", "default.toml"),
         ("[textures]\ncolour_quality = 101\n", "textures.colour_quality = 101", "default.toml"),
         ("[textures]\ncolour_quality = '90'\n", "textures.colour_quality = '90'", "default.toml"),
         ("[levels.preview]\nmax_triangles = 900000\n", "levels.preview.max_triangles = 900000 is more than", "default"),
-        ("[levels.poster]\nscreen_px = 9\nmax_triangles = 1\ntexture_px = 1\nmax_bytes = 1\n", "'poster' cannot name", ""),
+        (
+            "[levels.poster]\nscreen_px = 9\nmax_triangles = 1\ntexture_px = 1\nmax_bytes = 1\n",
+            "'poster' cannot name",
+            "",
+        ),
         ("[levels.tiny]\nscreen_px = 9\n", "levels.tiny.max_triangles is missing", "all its keys"),
         ("[levels\n", "not valid TOML", "toml"),
         ("category = 'No Good'\n", "'No Good' cannot be a category", "a-z"),

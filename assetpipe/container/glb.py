@@ -7,11 +7,11 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from assetpipe import __version__
 from assetpipe.asset import Json, Scene
 from assetpipe.container.document import Layout, assemble
 from assetpipe.container.encoded import EncodedGeometry
 from assetpipe.errors import LimitExceeded, SourceError
+from assetpipe.version import __version__
 
 MOST_BYTES = 2**32 - 1
 JSON_CHUNK, BIN_CHUNK = 0x4E4F534A, 0x004E4942
