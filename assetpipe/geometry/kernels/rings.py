@@ -39,8 +39,8 @@ def after(c: int) -> int:
 @wp.func
 def gather(m: Mesh, v: int, base: int, most: int) -> int:
     """List the living corners at v from ring[base] on, forgetting the dead; -1 when there are more than `most`."""
-    n = 0
-    last = -1
+    n = wp.int32(0)
+    last = wp.int32(-1)
     c = int(m.head[v])
     while c >= 0:
         following = m.next[c]
@@ -89,7 +89,7 @@ def note(m: Mesh, c: int, o: int, side: int, clock: int, known: int) -> int:
 @wp.func
 def neighbours(m: Mesh, n: int, clock: int) -> int:
     """Fill `near` from the n corners in ring[0:n]."""
-    k = 0
+    k = wp.int32(0)
     for i in range(n):
         c = m.ring[i]
         a = after(c)
@@ -107,7 +107,7 @@ def on_curve(m: Mesh, s: int) -> bool:
 
 @wp.func
 def kind_of(m: Mesh, k: int) -> int:
-    curves = 0
+    curves = wp.int32(0)
     for s in range(k):
         if on_curve(m, s):
             curves = curves + 1
@@ -130,7 +130,7 @@ def mark(m: Mesh, o: int, c: int, column: int, clock: int, k: int):
 @wp.func
 def survey(m: Mesh, v: int, nu: int, clock: int, k: int) -> int:
     """Enter into `near` which neighbours u shares with v; returns how many faces the edge has."""
-    faces = 0
+    faces = wp.int32(0)
     for i in range(nu):
         c = m.ring[RING + i]
         a = after(c)

@@ -92,7 +92,7 @@ def is_folded(m: Mesh, c: int, new: wp.vec2d) -> bool:
 
 @wp.func
 def ring_fits(m: Mesh, base: int, n: int, other: int, s: int, q: wp.vec3d, p: wp.vec3d, away: wp.vec3d) -> bool:
-    """Whether the faces of one end, but for the edge's, may follow it from q to p; `away`: p seen from the other end."""
+    """Whether the faces of one end may follow it from q to p, the edge's left out; `away`: p seen from the other."""
     o = p - q
     uv = wp.bool(m.textured != 0 and m.stage < 3)
     first = m.near[s, A0]
@@ -267,7 +267,7 @@ def join(m: Mesh, v: int, s: int, n: int, x: wp.vec3d):
     b0 = m.near[s, B0]
     a1 = m.near[s, A1]
     b1 = m.near[s, B1]
-    both = 0
+    both = wp.int32(0)
     if a1 >= 0 and a1 != a0 and b1 != b0:
         both = 1
     move_record(m, v, s, p, d)
@@ -312,7 +312,7 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64):
     weigh(m, v, k, gate)
     key = wp.float64(1.0e38)  # a literal: Warp would write into the named constant itself
     while True:
-        best = 0
+        best = wp.int32(0)
         for s in range(1, k):
             if m.choice[s, 3] < m.choice[best, 3]:
                 best = s
