@@ -92,7 +92,7 @@ def _prepare_primitive(primitive: Primitive, scene: Scene, counts: Counts) -> Pr
 
 
 def _drop_nonfinite(primitive: Primitive, counts: Counts) -> Primitive:
-    finite: NDArray[np.bool_] = np.isfinite(primitive.positions).all(axis=1)
+    finite = np.isfinite(primitive.positions).all(axis=1, keepdims=True)[:, 0]
     if finite.all():
         return primitive
     per = {TRIANGLES: 3}.get(primitive.mode, primitive.mode + 1)

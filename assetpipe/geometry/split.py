@@ -31,7 +31,7 @@ def split(joined: Joined, surface: Surface) -> Scene:
     """Order of meshes, nodes and materials as they were; a primitive of which nothing is left is gone."""
     order = np.argsort(surface.group, kind="stable")
     ends = np.searchsorted(surface.group[order], np.arange(len(joined.parts) + 1))
-    binding = _vertex_sources(joined, surface)
+    binding = _binding(joined, surface)
     made: dict[tuple[int, int], Primitive] = {}
     for number, part in enumerate(joined.parts):
         faces = order[ends[number] : ends[number + 1]]
@@ -52,16 +52,21 @@ def _mesh(mesh: Mesh, at: int, made: Mapping[tuple[int, int], Primitive]) -> Mes
     return replace(mesh, primitives=tuple(primitive for primitive in kept if primitive is not None))
 
 
-def _vertex_sources(joined: Joined, surface: Surface) -> Ints:
-    """(v,) for each vertex one source vertex: what moves it comes from there for all its wedges."""
-    sources = np.zeros(len(surface.positions), np.int32)
-    sources[surface.wedge_vertex[::-1]] = joined.wedge_source[surface.origin[::-1]]
+def _binding(joined: Joined, surface: Surface) -> Ints:
+    """(w,) the source vertex that tells what moves each wedge. Wedges of a vertex may stem from different places after a
+    collapse: then they all follow the first of them, or the seam would tear open when it moves."""
+    first = np.zeros(len(surface.positions), np.int32)
+    first[surface.wedge_vertex[::-1]] = surface.origin[::-1]
+    leader = first[surface.wedge_vertex]
+    place = joined.surface.wedge_vertex
+    same = place[leader] == place[surface.origin]
+    sources: Ints = joined.wedge_source[np.where(same, surface.origin, leader)]
     return sources
 
 
 def _primitive(joined: Joined, surface: Surface, piece: Slice, binding: Ints) -> Primitive:
     own = joined.wedge_source[surface.origin[piece.wedges]] - joined.starts[piece.number]
-    bound = binding[surface.wedge_vertex[piece.wedges]]
+    bound = binding[piece.wedges]
     source = piece.part.source
     fetched = {
         name: _bound(joined, piece, bound, (None, name)) if name.startswith(BOUND) else values[own]
