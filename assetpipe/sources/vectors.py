@@ -30,10 +30,10 @@ def first_nonfinite(values: Array) -> tuple[int, int]:
     count, first = 0, -1
     for start in range(0, len(values), BLOCK):
         block = values[start : start + BLOCK]
-        # 0 * x is 0 for every finite x: one pass without a mask, five times faster than isfinite().all()
-        if not np.isnan(np.dot(block.reshape(-1), np.zeros(block.size, block.dtype))):
+        finite = np.isfinite(block)
+        if finite.all():
             continue
-        bad = ~np.isfinite(block).all(axis=1)
+        bad = ~finite.all(axis=1)
         first = start + int(np.argmax(bad)) if first < 0 else first
         count += int(bad.sum())
     return count, first
@@ -58,7 +58,7 @@ def _unit_vectors(semantic: str, values: Array, around: Surroundings) -> Array |
         )
         return None
     length = np.sqrt(np.einsum("ij,ij->i", values[:, :3], values[:, :3]))
-    zero = length < 1e-12
+    zero = ~((length > 1e-12) & (length < np.inf))
     if zero.any() and semantic == "TANGENT":
         around.notes.repair("W_TANGENT", f"{around.place}/TANGENT dropped: {int(zero.sum()):,} of them have no length")
         return None
