@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assetpipe.asset import TRIANGLES, Array, Mesh, Primitive, Scene
 from assetpipe.config import Geometry
@@ -92,7 +91,7 @@ def _prepare_primitive(primitive: Primitive, scene: Scene, counts: Counts) -> Pr
 
 
 def _drop_nonfinite(primitive: Primitive, counts: Counts) -> Primitive:
-    finite = np.isfinite(primitive.positions).all(axis=1, keepdims=True)[:, 0]
+    finite = np.asarray(np.isfinite(primitive.positions).all(axis=1))
     if finite.all():
         return primitive
     per = {TRIANGLES: 3}.get(primitive.mode, primitive.mode + 1)

@@ -53,8 +53,8 @@ def _mesh(mesh: Mesh, at: int, made: Mapping[tuple[int, int], Primitive]) -> Mes
 
 
 def _binding(joined: Joined, surface: Surface) -> Ints:
-    """(w,) the source vertex that tells what moves each wedge. Wedges of a vertex may stem from different places after a
-    collapse: then they all follow the first of them, or the seam would tear open when it moves."""
+    """(w,) the source vertex that tells what moves each wedge. Wedges of one vertex may stem from different places after
+    a collapse: then they all follow the first of them, or the seam would tear open when it moves."""
     first = np.zeros(len(surface.positions), np.int32)
     first[surface.wedge_vertex[::-1]] = surface.origin[::-1]
     leader = first[surface.wedge_vertex]

@@ -69,7 +69,7 @@ def skinned_box(bind: np.ndarray) -> Scene:  # type: ignore[type-arg]
 
 
 def test_skinned_vertices_stand_where_their_joints_put_them() -> None:
-    """The joint's world matrix times its inverse bind matrix (stored columns first); the node's own matrix is ignored."""
+    """The joint's matrix times its inverse bind matrix (stored columns first); the node's own matrix is ignored."""
     bind = np.diag([2.0, 2, 2, 1])
     bind[3, :3] = (0, 5, 0)  # columns first: the last row in memory is the translation
     bounds = scene_bounds(skinned_box(bind))

@@ -33,7 +33,8 @@ def test_targets_weights_and_names_go_together() -> None:
     """glTF wants as many weights as targets; other extras stay."""
     scene = drop_morphs(animated(node={"weights": [0.0]}))
     assert not scene.meshes[0].primitives[0].targets
-    assert scene.meshes[0].json == {"extras": {"id": 3}} and "weights" not in scene.nodes[0].json
+    assert scene.meshes[0].json == {"extras": {"id": 3}}
+    assert "weights" not in scene.nodes[0].json
 
 
 def test_the_default_shape_is_kept() -> None:

@@ -37,7 +37,8 @@ def test_a_sound_scene_comes_back_untouched() -> None:
     """Nothing mended, nothing copied: the same arrays."""
     box = shapes.box()
     scene = prepare(shapes.scene(box), PLAIN)
-    assert scene.repairs == () and scene.warnings == ()
+    assert scene.repairs == ()
+    assert scene.warnings == ()
     assert scene.meshes[0].primitives[0] is box
 
 
@@ -68,7 +69,8 @@ def test_triangles_without_area_are_dropped_and_counted() -> None:
     points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5], [6, 6, 6], [7, 7, 7]], np.float32)
     indices = np.array([0, 1, 2, 0, 1, 1, 3, 4, 5], np.uint32)
     primitive, repairs = prepared(Primitive(4, indices, {"POSITION": points}))
-    assert primitive.triangles == 1 and len(primitive.positions) == 3
+    assert primitive.triangles == 1
+    assert len(primitive.positions) == 3
     assert "2 triangles without area dropped" in repairs
 
 
@@ -77,7 +79,8 @@ def test_a_line_that_closes_a_t_junction_stays() -> None:
     points = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0], [1, 1, 0], [1, -1, 0]], np.float32)
     indices = np.array([0, 1, 3, 1, 2, 3, 0, 4, 2, 0, 2, 1], np.uint32)
     primitive, repairs = prepared(Primitive(4, indices, {"POSITION": points}))
-    assert primitive.triangles == 4 and repairs == ()
+    assert primitive.triangles == 4
+    assert repairs == ()
 
 
 def test_triangles_that_repeat_are_dropped_but_backs_are_not() -> None:
@@ -85,7 +88,8 @@ def test_triangles_that_repeat_are_dropped_but_backs_are_not() -> None:
     points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
     indices = np.array([0, 1, 2, 2, 0, 1, 0, 2, 1], np.uint32)
     primitive, repairs = prepared(Primitive(4, indices, {"POSITION": points}))
-    assert primitive.triangles == 2 and repairs == ("1 triangles that repeat another dropped",)
+    assert primitive.triangles == 2
+    assert repairs == ("1 triangles that repeat another dropped",)
 
 
 def test_what_is_not_a_number_is_guarded() -> None:
@@ -180,7 +184,8 @@ def test_nothing_to_draw_is_an_error_with_a_cure() -> None:
     scene = shapes.scene(Primitive(4, np.arange(3, dtype=np.uint32), {"POSITION": points}))
     with pytest.raises(SourceError, match="no triangles to publish") as caught:
         prepare(scene, PLAIN)
-    assert caught.value.code == "E_EMPTY" and caught.value.hint
+    assert caught.value.code == "E_EMPTY"
+    assert caught.value.hint
 
 
 def test_what_is_drawn_stays_where_it_was() -> None:
