@@ -41,7 +41,7 @@ def skinning(primitive: Primitive) -> dict[str, Array]:
     count, random = len(primitive.positions), np.random.default_rng(1)
     weights = random.random((count, 4)) ** 4
     weights[::3, 2:] = 0
-    joints = np.tile(np.array([0, 3, 1, 2], np.uint16), (count, 1))
+    joints = np.where(weights > 0, np.array([0, 3, 1, 2]), 0).astype(np.uint16)
     return {"JOINTS_0": joints, "WEIGHTS_0": (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)}
 
 

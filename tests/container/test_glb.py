@@ -116,7 +116,7 @@ def test_instances_keep_their_attributes() -> None:
     offsets = np.random.default_rng(5).random((7, 3)).astype(np.float32)
     instancing = {"EXT_mesh_gpu_instancing": {"attributes": {"TRANSLATION": 0}}}
     asset = replace(scene(box()), nodes=(Node({"mesh": 0, "extensions": instancing}),), arrays=(offsets,))
-    document = document_of(data_of(asset))
+    document = document_of(data_of(asset, "none"))
     file = written(asset)
     placed = file.json["nodes"][0]["extensions"]["EXT_mesh_gpu_instancing"]["attributes"]["TRANSLATION"]
     assert np.array_equal(file.array(placed), offsets)
