@@ -42,8 +42,10 @@ def views(box: Box, count: int = 6) -> list[Camera]:
 
 
 def three_quarter(drawables: Sequence[Drawable], box: Box, margin: float) -> Camera:
-    """From the right, a little above, through a long lens, everything in the picture with `margin` (0..1) about it."""
-    right, up, forward = _axes(math.radians(32.0), math.radians(16.0))
+    """From the right, a little above (the flatter, the higher), through a long lens, with `margin` (0..1) about it."""
+    width, height, length = box.high - box.low
+    flat = 1.0 - min(float(height / (max(width, length) or 1.0)), 1.0)
+    right, up, forward = _axes(math.radians(32.0), math.radians(16.0 + 22.0 * flat * flat))
     half = math.tan(math.radians(12.0))
     corners = np.concatenate([(item.positions[item.indices] - box.centre) for item in drawables if len(item.indices)])
     x, y, z = corners @ right, corners @ up, corners @ forward

@@ -42,7 +42,7 @@ class Look:
 
     samples: int = 2
     """per side of a pixel"""
-    rays: int = 4
+    rays: int = 2
     """shadow rays per sample; 0: no shadows, for pictures that are only compared"""
     ground: bool = False
     """a shadow on the floor, which counts into alpha and not into `coverage`"""
@@ -123,11 +123,12 @@ def _studio(camera: Camera) -> Any:
 
 def _rays(look: Look) -> Any:
     rays = Rays()
-    count = max(look.rays * 8, 1)
-    rays.towards = wp.array(_hemisphere(count), dtype=wp.vec3, device="cpu")
+    period = look.samples**2
+    rays.towards = wp.array(_hemisphere(max(look.rays * period, 1)), dtype=wp.vec3, device="cpu")
     angles = [2.0 * math.pi * ((i * 25) % TURNS) / TURNS for i in range(TURNS)]
     turns = np.array([(math.cos(angle), math.sin(angle)) for angle in angles])
     rays.turns = wp.array(turns.astype(np.float32), dtype=wp.vec2, device="cpu")
+    rays.period = period
     rays.count, rays.reach, rays.far, rays.step = look.rays, 0.3, 1.0e4, 2.0e-5
     return rays
 
@@ -149,8 +150,8 @@ def _ground(model: Any, box: Box) -> Any:
     width = float(max(extent[0], extent[2])) + 2.0 * GROUND_REACH
     ground.height, ground.cell = float(-extent[1] / 2.0) - 1.0e-4, width / GROUND_CELLS
     ground.left = ground.near = -width / 2.0
-    rays = _rays(Look(rays=GROUND_RAYS // 8))
-    rays.count, rays.reach = GROUND_RAYS, GROUND_REACH
+    rays = _rays(Look(samples=1, rays=GROUND_RAYS))
+    rays.reach = GROUND_REACH
     cells = wp.zeros((GROUND_CELLS, GROUND_CELLS), dtype=float, device="cpu")
     ground.shadow = cells
     _in_bands(

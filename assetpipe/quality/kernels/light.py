@@ -46,7 +46,9 @@ def ambient(n: wp.vec3) -> float:
 def reflection(studio: Studio, d: wp.vec3, roughness: float) -> float:
     """What a mirror sees in direction `d`, blurred by `roughness`."""
     blur = 0.03 + 0.9 * roughness * roughness
-    room = 0.22 + 0.58 * rise(-blur - 0.05, blur + 0.25, d[1])
+    # A white floor that darkens towards the horizon: without that band, metal has no shape.
+    floor = 0.34 + 0.36 * wp.max(-d[1], 0.0)
+    room = floor + (0.98 - floor) * rise(-blur - 0.05, blur + 0.30, d[1])
     wide = 0.02 + 0.7 * roughness * roughness
     sharp = 1.0 - 0.75 * roughness
     key = 2.2 * sharp * rise(0.86 - wide, 0.88 + wide, wp.dot(d, studio.key))

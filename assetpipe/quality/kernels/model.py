@@ -119,7 +119,7 @@ def first_hit(model: Model, origin: wp.vec3, d: wp.vec3, reach: float, step: flo
     """The first surface that shows anything; `step`: how far to go on behind one that does not."""
     hit = Hit()
     hit.found = False
-    gone = 0.0
+    gone = wp.float32(0.0)
     for _ in range(LAYERS):
         query = wp.mesh_query_ray(model.mesh, origin + d * gone, d, reach - gone)
         if not query.result:
@@ -148,7 +148,7 @@ def first_hit(model: Model, origin: wp.vec3, d: wp.vec3, reach: float, step: flo
 @wp.func
 def blocked(model: Model, origin: wp.vec3, d: wp.vec3, reach: float, step: float) -> float:
     """Where something solid stands in the way: its distance as a share of `reach`, 1 when nothing does."""
-    gone = 0.0
+    gone = wp.float32(0.0)
     for _ in range(4):
         query = wp.mesh_query_ray(model.mesh, origin + d * gone, d, reach - gone)
         if not query.result:

@@ -47,7 +47,7 @@ def cast_ground(model: Model, rays: Rays, ground: Ground, first_row: int, found:
         ground.left + (float(x) + 0.5) * ground.cell, ground.height, ground.near + (float(y) + 0.5) * ground.cell
     )
     turn = rays.turns[(x * 5 + y * 3) % rays.turns.shape[0]]
-    hidden = 0.0
+    hidden = wp.float32(0.0)
     for r in range(rays.count):
         raw = rays.towards[r]
         local = wp.vec3(raw[0] * turn[0] - raw[1] * turn[1], raw[0] * turn[1] + raw[1] * turn[0], raw[2])
@@ -90,8 +90,8 @@ def take(
     y0, x = wp.tid()
     y = y0 + first_row
     total = wp.vec4(0.0, 0.0, 0.0, 0.0)
-    cover = 0.0
-    nearest = float(wp.INF)
+    cover = wp.float32(0.0)
+    nearest = wp.float32(wp.inf)
     per_side = float(view.samples)
     for s in range(view.samples * view.samples):
         across = (float(x) + (float(s % view.samples) + 0.5) / per_side) / float(view.size) * 2.0 - 1.0
@@ -105,9 +105,9 @@ def take(
             d = wp.normalize(view.forward + offset)
         pixel = 2.0 * wp.length(view.right) / float(view.size) / per_side
 
-        left = 1.0
+        left = wp.float32(1.0)
         light = wp.vec3(0.0, 0.0, 0.0)
-        gone = 0.0
+        gone = wp.float32(0.0)
         for _ in range(LAYERS):
             spread = pixel
             if view.parallel == 0:
@@ -119,7 +119,7 @@ def take(
             nearest = wp.min(nearest, at)
             if view.parallel == 0:
                 spread = pixel * at
-            tick = ((x * 7 + y * 13 + (x * y) % 5) % rays.turns.shape[0]) * 8 + s % 8
+            tick = ((x * 7 + y * 13 + (x * y) % 5) % rays.turns.shape[0]) * rays.period + s
             colour = film(shade(model, studio, rays, hit, d, origin + d * at, spread, tick))
             paint = model.paints[model.paint[hit.face]]
             light = light + colour * (left * hit.alpha)

@@ -22,6 +22,8 @@ class Rays:
     """cosine and sine of the angles by which pixels turn them"""
     count: int
     """per sample; 0: no shadows at all"""
+    period: int
+    """samples until `towards` starts again"""
     reach: float
     """beyond it nothing darkens a corner"""
     far: float
@@ -115,21 +117,21 @@ def shade(
     start = p + flat * rays.step
     lit = 1.0
     if rays.count > 0:
-        turn = rays.turns[(tick / 8) % rays.turns.shape[0]]
-        free = 0.0
-        seen = 0.0
+        turn = rays.turns[(tick / rays.period) % rays.turns.shape[0]]
+        free = wp.float32(0.0)
+        seen = wp.float32(0.0)
         for r in range(rays.count):
-            raw = rays.towards[((tick % 8) * rays.count + r) % rays.towards.shape[0]]
+            raw = rays.towards[(tick % rays.period) * rays.count + r]
             local = wp.vec3(raw[0] * turn[0] - raw[1] * turn[1], raw[0] * turn[1] + raw[1] * turn[0], raw[2])
             share = blocked(model, start, upon(flat, local), rays.reach, rays.step)
             free = free + wp.min(share * 1.2, 1.0)
-            if r < 2:
+            if r == 0:
                 # The softbox is wide: aim at a different spot of it each time.
                 aim = wp.normalize(studio.key + upon(studio.key, wp.vec3(local[0], local[1], 0.0)) * 0.22)
                 if wp.dot(aim, flat) > 0.0 and blocked(model, start, aim, rays.far, rays.step) >= 1.0:
                     seen = seen + 1.0
         open_sky = open_sky * (free / float(rays.count))
-        lit = seen / float(wp.min(rays.count, 2))
+        lit = seen
 
     key = KEY * wp.max(wp.dot(n, studio.key), 0.0) * lit
     fill = FILL * wp.max(wp.dot(n, studio.fill), 0.0) * open_sky

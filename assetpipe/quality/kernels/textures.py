@@ -1,4 +1,4 @@
-"""Texture pyramids in one buffer, and how a point of one is read: repeat, clamp or mirror, trilinear, in linear light."""
+"""Texture pyramids in one buffer, and how one is read: repeat, clamp or mirror, trilinear, in linear light."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def sample(library: Library, slot: Slot, uv: wp.vec2, footprint: float, srgb: bo
         moved = wp.vec2(moved[0], wp.clamp(slot.turn[2] * uv[0] + slot.turn[3] * uv[1] + slot.move[1], 0.0, 1.0))
     stretch = wp.sqrt(wp.abs(slot.turn[0] * slot.turn[3] - slot.turn[1] * slot.turn[2]))
     texels = footprint * stretch * wp.sqrt(float(pyramid.width) * float(pyramid.height))
-    level = 0
+    level = wp.int32(0)
     while texels >= 2.0 and level < pyramid.levels - 1:
         texels = texels * 0.5
         level = level + 1
