@@ -12,7 +12,7 @@ from assetpipe.sources.arrays import Lifted, lift_animations, lift_instances, li
 from assetpipe.sources.buffers import Buffers
 from assetpipe.sources.document import RESOLVED, Document, read_document
 from assetpipe.sources.files import Source
-from assetpipe.sources.hierarchy import check_hierarchy, check_skins
+from assetpipe.sources.hierarchy import check_hierarchy, check_skins, mend_deformation
 from assetpipe.sources.images import Pictures, read_pictures
 from assetpipe.sources.materials import drop_textures, renumber_textures
 from assetpipe.sources.primitives import read_meshes
@@ -35,7 +35,7 @@ def read_gltf(source: Source, limits: Limits) -> Scene:
             hint="check what was selected for export",
         )
     lifted = Lifted(accessors)
-    nodes = show_all(_nodes(lifted, read), meshes, document.notes)
+    nodes = show_all(mend_deformation(document, _nodes(lifted, read), meshes), meshes, document.notes)
     check_skins(document, nodes, meshes)
     pictures = read_pictures(document, accessors.buffers)
     materials, library = _materials(document, pictures)

@@ -97,6 +97,24 @@ def _cyclic(document: Document, cycle: list[int]) -> Exception:
     return document.refuse("E_NODE_CYCLE", f"/nodes/{cycle[0]}", f"a cycle of children: {' → '.join(shown)}", TREE)
 
 
+def mend_deformation(document: Document, nodes: Sequence[Node], meshes: Sequence[Mesh]) -> tuple[Node, ...]:
+    """Nodes without a skin whose mesh has no joints, or weights for other morph targets than it has."""
+    mended = []
+    for number, node in enumerate(nodes):
+        primitives = meshes[node.mesh].primitives if node.mesh is not None else ()
+        lost = set()
+        if node.skin is not None and not all("JOINTS_0" in primitive.attributes for primitive in primitives):
+            lost.add("skin")
+        if "weights" in node.json and any(len(node.json["weights"]) != len(item.targets) for item in primitives):
+            lost.add("weights")
+        for key in sorted(lost):
+            document.notes.repair(
+                "W_SKIN" if key == "skin" else "W_TARGET", f"/nodes/{number}/{key} fits no mesh: dropped"
+            )
+        mended.append(Node({k: v for k, v in node.json.items() if k not in lost}) if lost else node)
+    return tuple(mended)
+
+
 def check_skins(document: Document, nodes: Sequence[Node], meshes: Sequence[Mesh]) -> None:
     """No vertex may follow a joint that its skin does not have."""
     skins = document.items("skins")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 PNG, JPEG, WEBP, AVIF, KTX2 = "image/png", "image/jpeg", "image/webp", "image/avif", "image/ktx2"
+START_OF_SCAN, END_OF_IMAGE = 0xDA, b"\xff\xd9"
 KTX2_MAGIC = b"\xabKTX 20\xbb\r\n\x1a\n"
 # Pictures that are no glTF textures, but that a person can convert.
 FOREIGN = (
@@ -73,8 +75,8 @@ def check_whole(data: memoryview, header: Header) -> None:
         raise BrokenPictureError(f"has {header.width} x {header.height} pixels")
     if header.mime == PNG:
         _check_png(data)
-    elif header.mime == JPEG and bytes(data[-4096:]).rfind(b"\xff\xd9") < 0:
-        raise BrokenPictureError("is cut off: no end-of-image marker")
+    elif header.mime == JPEG:
+        _check_jpeg(data)
     elif header.mime == WEBP and struct.unpack_from("<I", data, 4)[0] + 8 > len(data) + 1:
         raise BrokenPictureError(
             f"is cut off: {struct.unpack_from('<I', data, 4)[0] + 8:,} bytes, {len(data):,} present"
@@ -85,13 +87,7 @@ def check_whole(data: memoryview, header: Header) -> None:
 
 def _jpeg(data: memoryview) -> Header:
     """ITU T.81, B.2.2: the frame header after any number of marker segments."""
-    offset = 2
-    while True:
-        while data[offset] == 0xFF and data[offset + 1] == 0xFF:
-            offset += 1
-        marker, length = data[offset + 1], struct.unpack_from(">H", data, offset + 2)[0]
-        if data[offset] != 0xFF or length < 2 or marker == 0xDA:
-            raise BrokenPictureError("has no frame header")
+    for marker, offset in _jpeg_segments(data):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             bits, height, width = struct.unpack_from(">BHH", data, offset + 4)
             if bits != 8 or marker not in (0xC0, 0xC1, 0xC2):
@@ -99,7 +95,30 @@ def _jpeg(data: memoryview) -> Header:
                     f"is a JPEG of a kind that browsers do not show ({bits} bits, SOF{marker - 0xC0})"
                 )
             return Header(JPEG, width, height)
+    raise BrokenPictureError("has no frame header")
+
+
+def _jpeg_segments(data: memoryview) -> Iterator[tuple[int, int]]:
+    """Marker and offset of each segment, the first scan being the last."""
+    offset, marker = 2, 0
+    while marker != START_OF_SCAN:
+        while data[offset] == 0xFF and data[offset + 1] == 0xFF:
+            offset += 1
+        marker, length = data[offset + 1], struct.unpack_from(">H", data, offset + 2)[0]
+        if data[offset] != 0xFF or length < 2:
+            raise BrokenPictureError("is damaged in its header")
+        yield marker, offset
         offset += 2 + length
+
+
+def _check_jpeg(data: memoryview) -> None:
+    """Behind the start of the scan, so that the end of a thumbnail in the header does not count."""
+    try:
+        scan = [offset for _, offset in _jpeg_segments(data)][-1]
+    except (struct.error, IndexError):
+        raise BrokenPictureError("is cut off in its header") from None
+    if bytes(data[scan:]).rfind(END_OF_IMAGE) < 0:
+        raise BrokenPictureError("is cut off: no end-of-image marker")
 
 
 def _webp(data: memoryview) -> Header:
@@ -133,7 +152,9 @@ def _check_png(data: memoryview) -> None:
         end = offset + 12 + length
         if end > len(data):
             break
-        if struct.unpack_from(">I", data, end - 4)[0] != zlib.crc32(data[offset + 4 : end - 4]):
+        # A lower-case first letter marks what a decoder may ignore: text, times, profiles.
+        needed = not kind[0] & 0x20
+        if needed and struct.unpack_from(">I", data, end - 4)[0] != zlib.crc32(data[offset + 4 : end - 4]):
             raise BrokenPictureError(
                 f"is damaged: wrong checksum of its chunk {kind.decode('latin-1')!r} at {offset:,}"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +77,20 @@ def _read_mesh(accessors: Accessors, mesh: Json, place: str) -> Mesh | None:
     if not kept:
         accessors.document.notes.repair("W_EMPTY_MESH", f"{place} holds nothing to draw and is dropped")
         return None
-    return Mesh(kept, {key: value for key, value in mesh.items() if key != "primitives"})
+    rest = {key: value for key, value in mesh.items() if key != "primitives"}
+    return Mesh(kept, _check_morphing(accessors.document, rest, kept, place))
+
+
+def _check_morphing(document: Document, rest: Json, primitives: Sequence[Primitive], place: str) -> Json:
+    """One weight per target, and equally many targets everywhere: glTF 2.0, 3.7.2.2."""
+    counts = sorted({len(primitive.targets) for primitive in primitives})
+    if len(counts) > 1:
+        fault = f"its primitives have {' and '.join(map(str, counts))} morph targets"
+        raise document.refuse("E_TARGETS", place, fault)
+    if "weights" not in rest or len(rest["weights"]) == counts[0]:
+        return rest
+    document.notes.repair("W_TARGET", f"{place}/weights dropped: {len(rest['weights'])} for {counts[0]} targets")
+    return {key: value for key, value in rest.items() if key != "weights"}
 
 
 def _read_primitive(accessors: Accessors, entry: Json, place: str) -> Primitive | None:
@@ -246,7 +260,8 @@ def _target(accessors: Accessors, target: Json, place: str, attributes: dict[str
             fault = f"{len(values):,} elements, but POSITION has {vertices:,}"
             raise document.refuse("E_ATTRIBUTE_COUNT", f"{place}/{semantic}", fault)
         differences[semantic] = _finite_differences(document, values, f"{place}/{semantic}")
-    return differences
+    # A target that lost all it changed keeps its place, for the weights and animations that count on it.
+    return differences or {"POSITION": np.zeros((vertices, 3), np.float32)}
 
 
 def _finite_differences(document: Document, values: Array, place: str) -> Array:

@@ -5,9 +5,10 @@ Written as data: one line per property of the specification that anything here o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
-from assetpipe.asset import Json
+from assetpipe.asset import Json, Material
 from assetpipe.sources.notes import Notes
 from assetpipe.sources.rules import (
     Context,
@@ -58,19 +59,20 @@ TEXTURE_INFO = extended(
 
 
 def textured(**rules: Rule) -> Rule:
-    """An object of a material: every `…Texture` in it is a textureInfo, also in extensions that are not known here."""
+    """An object of a material: every `…Texture` in it is a textureInfo."""
     plain = record(None, **rules)
 
     def rule(context: Context, value: object, place: str) -> object:
-        checked = plain(context, value, place)
-        return {
-            key: TEXTURE_INFO(context, entry, f"{place}/{key}")
-            if key.endswith("Texture") and isinstance(entry, dict) and "index" in entry
-            else entry
-            for key, entry in checked.items()
-        }
+        return _texture_infos(context, plain(context, value, place), place)
 
     return rule
+
+
+def _texture_infos(context: Context, value: Json, place: str) -> Json:
+    return {
+        key: TEXTURE_INFO(context, entry, f"{place}/{key}") if key.endswith("Texture") else entry
+        for key, entry in value.items()
+    }
 
 
 BUFFER = record({"byteLength": integer(1)}, uri=text)
@@ -142,7 +144,7 @@ MATERIAL_EXTENSIONS: Mapping[str, Rule] = {
 }
 
 
-def material(context: Context, value: object, place: str) -> object:
+def material(context: Context, value: object, place: str) -> Json:
     checked = textured(
         pbrMetallicRoughness=textured(baseColorFactor=RGBA, metallicFactor=UNIT, roughnessFactor=UNIT),
         emissiveFactor=array(number(0), length=3),
@@ -151,10 +153,25 @@ def material(context: Context, value: object, place: str) -> object:
         doubleSided=flag,
     )(context, value, place)
     inside = {
-        key: MATERIAL_EXTENSIONS.get(key, textured())(context, entry, f"{place}/extensions/{key}")
+        key: MATERIAL_EXTENSIONS.get(key, anything)(context, entry, f"{place}/extensions/{key}")
         for key, entry in checked.get("extensions", {}).items()
     }
-    return {**checked, "extensions": inside} if inside else checked
+    found: Json = {**checked, "extensions": inside} if inside else checked
+    for slot in Material(found).textures:  # also those in extensions that are not known here
+        TEXTURE_INFO(context, slot.info, "/".join((place, *slot.path)))
+    return found
+
+
+def quaternion(context: Context, value: object, place: str) -> object:
+    """(x, y, z, w) of length 1, within the validator's tolerance."""
+    checked = array(number(), length=4)(context, value, place)
+    length = math.hypot(*checked)
+    if abs(length - 1) <= 5e-4:
+        return checked
+    if not 1e-6 < length < 1e12:
+        raise context.refuse("E_SCHEMA", place, f"{checked} is no rotation")
+    context.notes.repair("W_RANGE", f"{place} had the length {length:g}, now 1")
+    return [part / length for part in checked]
 
 
 ATTRIBUTES = table(index("accessors"))
@@ -183,7 +200,7 @@ NODE = extended(
         mesh=index("meshes"),
         skin=index("skins"),
         matrix=array(number(), length=16),
-        rotation=array(number(), length=4),
+        rotation=quaternion,
         scale=array(number(), length=3),
         translation=array(number(), length=3),
         weights=array(number()),

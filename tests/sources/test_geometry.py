@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assetpipe.asset import LINES, POINTS, TRIANGLES, Array, Primitive
-from tests.sources.build import CORNERS, LIMITS, QUAD, Build, quad, read, refusal
+from tests.sources.build import CORNERS, QUAD, Build, quad, read, refusal
 
 
 def one(folder: Path, build: Build) -> Primitive:
@@ -184,7 +184,7 @@ def test_zeros_are_not_allocated_beyond_the_limit(tmp_path: Path) -> None:
         (3, [0, 1, 2], LINES, [0, 1, 1, 2]),
         (4, [0, 1, 2], TRIANGLES, [0, 1, 2]),
         (5, [0, 1, 2, 3], TRIANGLES, [0, 1, 2, 1, 3, 2]),
-        (5, [0, 1, 2, 2, 1, 3], TRIANGLES, [0, 1, 2, 2, 1, 3][:3] + [2, 3, 1]),
+        (5, [0, 1, 2, 2, 1, 3], TRIANGLES, [0, 1, 2, 2, 3, 1]),
         (6, [0, 1, 2, 3], TRIANGLES, [1, 2, 0, 2, 3, 0]),
     ],
 )
@@ -208,7 +208,7 @@ def test_primitives_without_indices_are_counted_through(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("indices", "code", "said"),
     [
-        (np.array([0, 1, 7], np.uint16), "E_INDEX_RANGE", "/meshes/0/primitives/0/indices: [2] = 7, but there are 4 vertices"),
+        (np.array([0, 1, 7], np.uint16), "E_INDEX_RANGE", "/primitives/0/indices: [2] = 7, but there are 4 vertices"),
         (np.array([0, 1, 65535], np.uint16), "E_INDEX_RESTART", "65535"),
         (np.array([0, 255, 1], np.uint8), "E_INDEX_RESTART", "[1] = 255"),
         (np.array([0, 1, 2, 3], np.uint16), "E_INDEX_COUNT", "4 indices"),
@@ -351,4 +351,3 @@ def test_a_shared_accessor_is_read_once(tmp_path: Path) -> None:
     entry = {"attributes": {"POSITION": build.accessor(CORNERS)}, "indices": build.accessor(QUAD)}
     first, second = read(tmp_path, build.mesh(entry, dict(entry))).meshes[0].primitives
     assert first.positions is second.positions
-    assert LIMITS.vertices > 0
