@@ -14,7 +14,7 @@ import numpy as np
 
 from assetpipe.asset import Array, Json, Material, Scene
 from assetpipe.textures.cache import TextureCache
-from assetpipe.textures.resize import linear
+from assetpipe.textures.filters import linear
 from assetpipe.textures.uses import find_image, image_label, slot_named
 from assetpipe.textures.work import decoded
 

@@ -25,8 +25,9 @@ class ImageInfo:
     """With all mip levels: 4 bytes per texel; KTX2 stays compressed: 1, or 1/2 for opaque ETC1S."""
 
 
-def image_info(image: Image) -> ImageInfo:
-    label = image.name or "image"
+def image_info(image: Image, label: str = "") -> ImageInfo:
+    """`label` names the image in an error, where its own name does not say enough."""
+    label = label or image.name or "image"
     if is_ktx2(image.data):
         return _ktx2_info(image, label)
     width, height, channels, mime = _picture_header(image, label)

@@ -10,28 +10,12 @@ from __future__ import annotations
 import numpy as np
 import pyvips
 
-from assetpipe.asset import Array
+from assetpipe.textures.coverage import fill_hidden, resize_covered
 from assetpipe.textures.decode import TO_8_BITS, Pixels, vips_pixels
+from assetpipe.textures.filters import Size, shrink, to_code, to_light
 from assetpipe.textures.ktx2 import MAX_TEXELS
 from assetpipe.textures.target import TextureTarget
 from assetpipe.textures.uses import ImageUse
-
-Size = tuple[int, int]
-
-
-def linear(code: Array) -> Array:
-    """sRGB code values 0..1 -> light 0..1."""
-    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
-
-
-def _linear_to_srgb(light: Array) -> Array:
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-
-
-# Light in 16 bits: the darkest sRGB step is 20 of 65535, so rounding costs a fortieth of a step at worst.
-LIGHT_OF_8_BITS = np.round(linear(np.arange(256) / 255) * 65535).astype(np.uint16)
-LIGHT_OF_16_BITS = np.round(linear(np.arange(65536) / 65535) * 65535).astype(np.uint16)
-CODE_OF_LIGHT = np.round(_linear_to_srgb(np.arange(65536) / 65535) * 255).astype(np.uint8)
 
 
 def target_size(size: Size, target: TextureTarget) -> Size:
@@ -69,14 +53,28 @@ def resize(pixels: Pixels, use: ImageUse, size: Size) -> Pixels:
     """To `size`, 8 bits per channel; alpha is left out where nothing reads it."""
     if pixels.has_alpha and use.alpha == "unused":
         pixels = Pixels(np.ascontiguousarray(pixels.array[..., :3]))
+    covered = use.role == "colour" and use.alpha == "coverage" and pixels.has_alpha
     if pixels.size == size:
-        return _spread(_to_8_bits(pixels), use.channels)
-    if use.role == "colour" and use.alpha == "coverage" and pixels.has_alpha:
-        return Pixels(_resize_covered(pixels.vips, size))
+        resized = _to_8_bits(pixels)
+    else:
+        resized = resize_covered(pixels, size, use.cutoff) if covered else _resize_plain(pixels, use, size)
+    return fill_hidden(resized) if covered else _spread(resized, use.channels)
+
+
+def is_flat(pixels: Pixels, use: ImageUse) -> bool:
+    """One value all over in every channel that somebody reads."""
+    bands = ["rgba".index(channel) for channel in use.channels]
+    if pixels.has_alpha and use.alpha != "unused":
+        bands.append(3)
+    first = pixels.array[0, 0, bands]
+    sparse = pixels.array[::61, ::61]  # settles nearly every picture without a look at all of it
+    return all(bool((part[..., bands] == first).all()) for part in (sparse, pixels.array))
+
+
+def _resize_plain(pixels: Pixels, use: ImageUse, size: Size) -> Pixels:
     image = pixels.vips
     rgb = _RESIZERS[use.role](image[:3], size)
-    resized = rgb.bandjoin(_resize_data(image[3], size)) if pixels.has_alpha else rgb
-    return _spread(Pixels(vips_pixels(resized)), use.channels)
+    return Pixels(vips_pixels(rgb.bandjoin(_resize_data(image[3], size)) if pixels.has_alpha else rgb))
 
 
 def _spread(pixels: Pixels, channels: str) -> Pixels:
@@ -94,18 +92,18 @@ def _spread(pixels: Pixels, channels: str) -> Pixels:
 
 
 def _resize_colour(rgb: pyvips.Image, size: Size) -> pyvips.Image:
-    return _look_up(_shrink(_light(rgb), size), CODE_OF_LIGHT)
+    return to_code(shrink(to_light(rgb), size))
 
 
 def _resize_data(image: pyvips.Image, size: Size) -> pyvips.Image:
     full = 65535 if image.format == "ushort" else 255
-    return (_shrink(image.cast("float"), size) * (255 / full)).rint().cast("uchar")
+    return (shrink(image.cast("float"), size) * (255 / full)).rint().cast("uchar")
 
 
 def _resize_normal(rgb: pyvips.Image, size: Size) -> pyvips.Image:
     """Vectors that cancel out become flat."""
     half = (65535 if rgb.format == "ushort" else 255) / 2
-    vector = _shrink(rgb.cast("float") / half - 1, size)
+    vector = shrink(rgb.cast("float") / half - 1, size)
     length = (vector * vector).bandmean() * 3
     flat = length < 1e-6
     unit = flat.ifthenelse([0, 0, 1], vector / (flat.ifthenelse(1, length) ** 0.5))
@@ -113,44 +111,6 @@ def _resize_normal(rgb: pyvips.Image, size: Size) -> pyvips.Image:
 
 
 _RESIZERS = {"colour": _resize_colour, "normal": _resize_normal, "data": _resize_data}
-
-
-def _resize_covered(rgba: pyvips.Image, size: Size) -> Array:
-    """Where nothing is covered, the colour is the plain average: a hidden colour must be some colour."""
-    full = 65535 if rgba.format == "ushort" else 255
-    light = _light(rgba[:3]).cast("float")
-    alpha = rgba[3].cast("float") / full
-    both = vips_pixels(_shrink((light * alpha).bandjoin(alpha), size))
-    plain = vips_pixels(_resize_colour(rgba[:3], size))
-    weight = both[..., 3:].clip(0, 1)
-    visible = np.round(both[..., :3] / np.maximum(weight, 1e-6)).clip(0, 65535).astype(np.uint16)
-    colour = np.where(weight > 0, CODE_OF_LIGHT[visible], plain)
-    return np.concatenate([colour, np.round(weight * 255).astype(np.uint8)], axis=-1)
-
-
-def _shrink(image: pyvips.Image, size: Size) -> pyvips.Image:
-    """Box where the ratio is whole: the very texels of the source's own mip level, and no tile borrows from its border.
-
-    Lanczos elsewhere. What KTX2's multiples of 4 enlarge is repeated.
-    """
-    width, height = min(size[0], image.width), min(size[1], image.height)
-    across, down = image.width / width, image.height / height
-    if across.is_integer() and down.is_integer():
-        image = image.shrink(across, down)
-    else:
-        image = image.reduce(across, down, kernel="lanczos3")
-    if (width, height) == size:
-        return image
-    return image.resize(size[0] / width, vscale=size[1] / height, kernel="nearest")
-
-
-def _light(rgb: pyvips.Image) -> pyvips.Image:
-    return _look_up(rgb, LIGHT_OF_16_BITS if rgb.format == "ushort" else LIGHT_OF_8_BITS)
-
-
-def _look_up(image: pyvips.Image, table: Array) -> pyvips.Image:
-    kind = "uchar" if table.dtype == np.uint8 else "ushort"
-    return image.maplut(pyvips.Image.new_from_memory(table.data, len(table), 1, 1, kind))
 
 
 def _to_8_bits(pixels: Pixels) -> Pixels:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from assetpipe.asset import Image
 from assetpipe.textures.cache import TextureCache
 from assetpipe.textures.decode import Pixels, decode
 from assetpipe.textures.encode import MIMES, encode, format_for, quality_for
+from assetpipe.textures.filters import Size
 from assetpipe.textures.info import image_info
-from assetpipe.textures.resize import Size, resize, target_size
+from assetpipe.textures.resize import is_flat, resize, target_size
 from assetpipe.textures.strip import strip_metadata
 from assetpipe.textures.target import TextureTarget
 from assetpipe.textures.uses import ImageUse
@@ -25,17 +28,20 @@ def encode_image(
     The source's own bytes, bare of metadata, where they have the right type and size and encoding them again would not
     save any: each lossy encoding costs some quality.
     """
-    info = image_info(image)
+    info = image_info(image, label)
     size = target_size((info.width, info.height), target)
     same_size = size == (info.width, info.height)
     if same_size and target.format == "ktx2" and info.mime == MIMES["ktx2"]:
         return info.mime, bytes(image.data)  # what a GPU wants, in the codec that its author chose
     source = decoded(image, label, cache)
+    if is_flat(source, use):
+        size, same_size = target_size((1, 1), target), False  # shows the same at any size
     pixels = _resized(image, source, use, size, cache)
     kind = format_for(target, pixels)
     quality = quality_for(target, use, kind)
     data = cache.fetch((cache.digest(image), use, size, kind, quality), lambda: encode(pixels, use, kind, quality))
-    own = strip_metadata(image.data, info.mime) if same_size and info.mime == MIMES[kind] else None
+    may_stay = same_size and info.mime == MIMES[kind] and source.array.dtype == np.uint8
+    own = strip_metadata(image.data, info.mime) if may_stay else None
     return MIMES[kind], own if own is not None and len(own) <= len(data) else data
 
 
