@@ -52,6 +52,8 @@ class Accessors:
 
     document: Document
     buffers: Buffers
+    mended: dict[tuple[int, str], Array] = field(default_factory=dict)
+    """Accessor and semantic -> the attribute as it was found fit for use."""
     _read: dict[int, Array] = field(default_factory=dict)
     _floats: dict[int, Array] = field(default_factory=dict)
 

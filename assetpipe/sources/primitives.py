@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from assetpipe.asset import TRIANGLES, Array, Indices, Json, Mesh, Primitive
-from assetpipe.sources.accessors import Accessors, as_floats
+from assetpipe.sources.accessors import Accessors
+from assetpipe.sources.attributes import Part, read_attributes, read_positions
 from assetpipe.sources.document import Document
-from assetpipe.sources.draco import Decoded, decode_draco
+from assetpipe.sources.draco import decode_draco
 from assetpipe.sources.topology import CORNERS, LEAST, as_list, list_mode
-from assetpipe.sources.vectors import Surroundings, first_nonfinite, mend_attribute, mend_skinning
+from assetpipe.sources.vectors import first_nonfinite
 
-WIDTHS = {
-    "POSITION": (3,),
-    "NORMAL": (3,),
-    "TANGENT": (4,),
-    "TEXCOORD": (2,),
-    "COLOR": (3, 4),
-    "JOINTS": (4,),
-    "WEIGHTS": (4,),
-}
 MORPHED = ("POSITION", "NORMAL", "TANGENT", "TEXCOORD", "COLOR")
-SEMANTIC = re.compile(r"POSITION|NORMAL|TANGENT|(TEXCOORD|COLOR|JOINTS|WEIGHTS)_\d|_.+")
 LIFTED = ("attributes", "indices", "mode", "targets")
-# Beyond this, differences of positions overflow float32 when they are squared.
-FARTHEST = 1e18
-
-
-@dataclass(frozen=True)
-class Part:
-    """A primitive that is being read."""
-
-    entry: Json
-    place: str
-    draco: Decoded | None
 
 
 def read_meshes(accessors: Accessors) -> list[Mesh | None]:
@@ -100,12 +78,12 @@ def _read_primitive(accessors: Accessors, entry: Json, place: str) -> Primitive 
         return None
     compressed = "KHR_draco_mesh_compression" in entry.get("extensions", {})
     part = Part(entry, place, decode_draco(accessors, entry, place) if compressed else None)
-    positions = _positions(accessors, part)
+    positions = read_positions(accessors, part)
     mode, indices = _indices(accessors, part, len(positions))
     if not len(indices):
         document.notes.repair("W_EMPTY_PRIMITIVE", f"{place} has no {'triangles' if mode == TRIANGLES else 'lines'}")
         return None
-    attributes = _attributes(accessors, part, positions, indices if mode == TRIANGLES else None)
+    attributes = read_attributes(accessors, part, positions, indices if mode == TRIANGLES else None)
     targets = tuple(
         _target(accessors, target, f"{place}/targets/{i}", attributes)
         for i, target in enumerate(entry.get("targets", ()))
@@ -117,37 +95,6 @@ def _rest(entry: Json) -> Json:
     extensions = {k: v for k, v in entry.get("extensions", {}).items() if k != "KHR_draco_mesh_compression"}
     rest = {key: value for key, value in entry.items() if key not in (*LIFTED, "extensions")}
     return {**rest, "extensions": extensions} if extensions else rest
-
-
-def _values(accessors: Accessors, part: Part, semantic: str) -> tuple[Array, bool]:
-    """As stored, and whether integers are normalised."""
-    index = part.entry["attributes"][semantic]
-    normalised = bool(accessors.entry(index).get("normalized"))
-    if part.draco and semantic in part.draco.attributes:
-        return part.draco.attributes[semantic], normalised
-    return accessors.array(index), normalised
-
-
-def _floats(accessors: Accessors, part: Part, semantic: str) -> Array:
-    if part.draco and semantic in part.draco.attributes:
-        values, normalised = _values(accessors, part, semantic)
-        return np.ascontiguousarray(as_floats(values, normalised=normalised))
-    return accessors.floats(part.entry["attributes"][semantic])
-
-
-def _positions(accessors: Accessors, part: Part) -> Array:
-    document, place = accessors.document, f"{part.place}/attributes/POSITION"
-    positions = _floats(accessors, part, "POSITION")
-    _check_width(document, "POSITION", positions, place)
-    bad, first = first_nonfinite(positions)
-    if bad:
-        shown = ", ".join(f"{value:g}" for value in positions[first])
-        fault = f"{bad:,} of {len(positions):,} positions are not finite; first [{first}] = ({shown})"
-        raise document.refuse("E_NONFINITE", place, fault, "clean the mesh where it was made and export it again")
-    if max(float(positions.max(initial=0)), -float(positions.min(initial=0))) > FARTHEST:
-        fault = f"coordinates of more than {FARTHEST:g} metres"
-        raise document.refuse("E_EXTENT", place, fault, "check the units and the origin of the source")
-    return positions
 
 
 def _indices(accessors: Accessors, part: Part, vertices: int) -> tuple[int, Indices]:
@@ -189,62 +136,6 @@ def _check_range(document: Document, indices: Indices, vertices: int, place: str
         raise document.refuse(
             "E_INDEX_RANGE", place, f"[{first}] = {indices[first]}, but there are {vertices:,} vertices"
         )
-
-
-def _attributes(accessors: Accessors, part: Part, positions: Array, triangles: Indices | None) -> dict[str, Array]:
-    document, place = accessors.document, f"{part.place}/attributes"
-    around = Surroundings(positions, triangles, place, document.notes)
-    attributes: dict[str, Array] = {"POSITION": positions}
-    for semantic in part.entry["attributes"]:
-        if semantic == "POSITION":
-            continue
-        if not SEMANTIC.fullmatch(semantic):
-            document.notes.repair("W_SEMANTIC", f"{place}/{semantic} is no attribute of glTF and is dropped")
-            continue
-        values = _attribute(accessors, part, semantic)
-        if len(values) != len(positions):
-            fault = f"{len(values):,} elements, but POSITION has {len(positions):,}"
-            raise document.refuse("E_ATTRIBUTE_COUNT", f"{place}/{semantic}", fault)
-        mended = mend_attribute(semantic, values, around)
-        if mended is not None:
-            attributes[semantic] = mended
-    _check_pairs(document, attributes, place)
-    return mend_skinning(attributes, around)
-
-
-def _attribute(accessors: Accessors, part: Part, semantic: str) -> Array:
-    place = f"{part.place}/attributes/{semantic}"
-    values, normalised = _values(accessors, part, semantic)
-    _check_width(accessors.document, semantic, values, place)
-    if semantic.startswith("JOINTS_"):
-        return _joints(accessors.document, values, place)
-    if semantic.startswith("_") and not normalised:
-        return np.ascontiguousarray(values)
-    return _floats(accessors, part, semantic)
-
-
-def _joints(document: Document, values: Array, place: str) -> Array:
-    if values.dtype.kind == "f" and (values == np.round(values)).all() and 0 <= values.min() <= values.max() <= 0xFFFF:
-        document.notes.repair("W_JOINTS", f"{place} were floats, now integers")
-    elif values.dtype.kind != "u" or int(values.max(initial=0)) > 0xFFFF:
-        raise document.refuse("E_JOINTS", place, f"{values.dtype} joints up to {values.max()} are not 16 bit integers")
-    return np.ascontiguousarray(values.astype(np.uint16))
-
-
-def _check_width(document: Document, semantic: str, values: Array, place: str) -> None:
-    allowed = WIDTHS.get(semantic.partition("_")[0])
-    if allowed and values.shape[1] not in allowed:
-        raise document.refuse(
-            "E_ATTRIBUTE_TYPE", place, f"{values.shape[1]} components, not {' or '.join(map(str, allowed))}"
-        )
-
-
-def _check_pairs(document: Document, attributes: dict[str, Array], place: str) -> None:
-    joints = {key.partition("_")[2] for key in attributes if key.startswith("JOINTS_")}
-    weights = {key.partition("_")[2] for key in attributes if key.startswith("WEIGHTS_")}
-    if joints != weights:
-        alone = sorted(joints ^ weights)[0]
-        raise document.refuse("E_JOINTS", place, f"JOINTS_{alone} and WEIGHTS_{alone} do not come together")
 
 
 def _target(accessors: Accessors, target: Json, place: str, attributes: dict[str, Array]) -> dict[str, Array]:

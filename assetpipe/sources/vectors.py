@@ -130,10 +130,12 @@ def mend_skinning(attributes: dict[str, Array], around: Surroundings) -> dict[st
     if np.abs(total - 1).max(initial=0) > 2e-7 * weights.shape[1]:
         weights = (weights / total[:, None]).astype(np.float32)
     split = {key: np.ascontiguousarray(weights[:, 4 * i : 4 * i + 4]) for i, key in enumerate(sets)}
-    joints = {
-        key.replace("WEIGHTS", "JOINTS"): np.where(
-            split[key] > 0, attributes[key.replace("WEIGHTS", "JOINTS")], 0
-        ).astype(np.uint16)
-        for key in sets
-    }
-    return {**attributes, **split, **joints}
+    found = dict(attributes)
+    for key, values in split.items():
+        joints = key.replace("WEIGHTS", "JOINTS")
+        unused = (values == 0) & (attributes[joints] != 0)
+        if not np.array_equal(values, attributes[key]):
+            found[key] = values
+        if unused.any():
+            found[joints] = np.where(unused, 0, attributes[joints]).astype(np.uint16)
+    return found

@@ -351,3 +351,20 @@ def test_a_shared_accessor_is_read_once(tmp_path: Path) -> None:
     entry = {"attributes": {"POSITION": build.accessor(CORNERS)}, "indices": build.accessor(QUAD)}
     first, second = read(tmp_path, build.mesh(entry, dict(entry))).meshes[0].primitives
     assert first.positions is second.positions
+
+
+def test_primitives_over_one_vertex_buffer_share_what_was_mended(tmp_path: Path) -> None:
+    """A hundred primitives over a million normals that are too long must not become a hundred copies."""
+    build = with_attribute("NORMAL", UP * np.float32(3))
+    entry = build.json["meshes"][0]["primitives"][0]
+    build.json["meshes"][0]["primitives"] = [dict(entry) for _ in range(3)]
+    found = [primitive.attributes["NORMAL"] for primitive in read(tmp_path, build).meshes[0].primitives]
+    assert found[0] is found[1] is found[2]
+    assert np.allclose(found[0], UP)
+
+
+def test_good_weights_are_not_copied(tmp_path: Path) -> None:
+    weights, joints = np.array([[1, 0, 0, 0]] * 4, np.float32), np.array([[1, 0, 0, 0]] * 4, np.uint16)
+    attributes = one(tmp_path, skinned([weights], [joints])).attributes
+    assert not attributes["WEIGHTS_0"].flags.owndata
+    assert attributes["JOINTS_0"].tolist() == joints.tolist()
