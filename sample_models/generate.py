@@ -1,8 +1,8 @@
 """Makes the sample models, each of which is here for one trait; the same bytes at every run.
 
-    python sample_models/generate.py              all but the heavy `scan`, next to this file
-    python sample_models/generate.py scan --triangles 2000000 --out /tmp/models
-    python sample_models/generate.py --list
+python sample_models/generate.py              all but the heavy `scan`, next to this file
+python sample_models/generate.py scan --triangles 2000000 --out /tmp/models
+python sample_models/generate.py --list
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(TRAITS)}")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, metavar="DIR", help="where the GLBs go")
-    parser.add_argument("--triangles", type=int, default=1_000_000, metavar="N", help="of `scan` (default: %(default)s)")
+    parser.add_argument(
+        "--triangles", type=int, default=1_000_000, metavar="N", help="of `scan` (default: %(default)s)"
+    )
     parser.add_argument("--list", action="store_true", help="say what there is, make nothing")
     asked = parser.parse_args()
     unknown = [name for name in asked.names if name not in TRAITS]
@@ -50,7 +52,9 @@ def _make(name: str, path: Path, options: dict[str, int]) -> None:
     data: bytes = importlib.import_module(f"models.{name}").build(**options)
     path.write_bytes(data)
     seconds = f"{time.perf_counter() - start:.1f} s"
-    print(f"{name:8} {_triangles(data):9,} triangles  {len(data) / 1e6:6.1f} MB  {seconds:>6}  {TRAITS[name]}", flush=True)
+    print(
+        f"{name:8} {_triangles(data):9,} triangles  {len(data) / 1e6:6.1f} MB  {seconds:>6}  {TRAITS[name]}", flush=True
+    )
 
 
 def _triangles(glb: bytes) -> int:

@@ -1,26 +1,44 @@
-"""Tests marked `node` need node and its packages: without them they are skipped on a laptop and fail in CI."""
+"""What tests of all folders share: the sample models, made once per session, each when first asked for."""
 
-import os
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
-from assetpipe.errors import ServiceUnavailable
-from assetpipe.node import install_packages, node_ready
+GENERATE = Path(__file__).parents[1] / "sample_models" / "generate.py"
+NAMES = ("sofa", "gadget", "shoe", "garment", "lamp")
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("node") is None or node_ready():
-        return
-    reason = _try_to_install()
-    if reason and os.environ.get("CI"):
-        pytest.fail(f"{reason} (a missing tool is a failure in CI)", pytrace=False)
-    if reason:
-        pytest.skip(reason)
+class Samples(Mapping[str, Path]):
+    """Name -> GLB. `scan` is not listed, for it is heavy, but it is made like the others when asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __getitem__(self, name: str) -> Path:
+        if name not in (*NAMES, "scan"):
+            raise KeyError(name)
+        path = self.folder / f"{name}.glb"
+        if not path.exists():
+            generate(name, out=self.folder)
+        return path
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
 
 
-def _try_to_install() -> str:
-    try:
-        install_packages()
-    except ServiceUnavailable as error:
-        return error.message
-    return "" if node_ready() else "node is not ready"
+def generate(*arguments: str, out: Path) -> str:
+    command = [sys.executable, str(GENERATE), *arguments, "--out", str(out)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8", timeout=600).stdout
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    return Samples(tmp_path_factory.mktemp("samples"))

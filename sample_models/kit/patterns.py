@@ -61,14 +61,18 @@ def weave(px: int, threads: int, seed: int) -> tuple[Array, Array]:
 def leather(px: int, cells: int, seed: int) -> Array:
     """(px, px) height 0..1 of grained leather: pebbles round seeded points, with creases between them; it tiles."""
     rng = np.random.default_rng(seed)
-    points = (np.stack(np.meshgrid(np.arange(cells), np.arange(cells)), axis=-1) + rng.uniform(0, 1, (cells, cells, 2))) / cells
+    points = (
+        np.stack(np.meshgrid(np.arange(cells), np.arange(cells)), axis=-1) + rng.uniform(0, 1, (cells, cells, 2))
+    ) / cells
     at = (np.arange(px) + 0.5) / px
     cell = (at * cells).astype(int)
     near = np.full((2, px, px), 9.0, np.float32)  # distance to the nearest and the second nearest point
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             row, column = cell[:, None] + dy, cell[None] + dx
-            point = points[row % cells, column % cells] + np.stack([column // cells + 0 * row, row // cells + 0 * column], axis=-1)
+            point = points[row % cells, column % cells] + np.stack(
+                [column // cells + 0 * row, row // cells + 0 * column], axis=-1
+            )
             distance = np.hypot(point[..., 0] - at[None], point[..., 1] - at[:, None]).astype(np.float32) * cells
             near = np.stack([np.minimum(near[0], distance), np.maximum(near[0], np.minimum(near[1], distance))])
     return np.clip((near[1] - near[0]) * 1.8, 0, 1) ** 0.5
@@ -117,7 +121,7 @@ def to_bytes(values: ArrayLike) -> Array:
     return scaled.astype(np.uint8)
 
 
-def png(pixels: Array) -> bytes:
+def png(pixels: Array, level: int = 3) -> bytes:
     """(h, w, 3 or 4) uint8. Each row holds its difference to the row above: what repeats then packs well, and fast."""
     height, width, channels = pixels.shape
     rows = np.empty((height, 1 + width * channels), np.uint8)
@@ -126,7 +130,7 @@ def png(pixels: Array) -> bytes:
     rows[0, 1:] = flat[0]
     np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, 8, {3: 2, 4: 6}[channels], 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 3)), (b"IEND", b"")]
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), level)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )

@@ -129,6 +129,28 @@ def tube(path: ArrayLike, section: ArrayLike, *, closed: bool = False, scale: Ar
     return join([sheet(rows), *ends])
 
 
+def bar(path: ArrayLike, section: ArrayLike, *, scale: ArrayLike = 1.0) -> Part:
+    """A tube with hard edges: each side of the section is a surface of its own. `scale` may be (n, 2)."""
+    line, ring = np.asarray(path, float), np.asarray(section, float)
+    tangent, normal = frames(line, closed=False)
+    binormal = np.cross(tangent, normal)
+    size = np.broadcast_to(np.asarray(scale, float), (len(line), 2))
+    shape = np.concatenate([ring, ring[:1]])[None] * size[:, None]
+    rows = line[:, None] + shape[..., :1] * normal[:, None] + shape[..., 1:] * binormal[:, None]
+    sides = [sheet(rows[:, k : k + 2]) for k in range(len(ring))]
+    ends = [sheet(np.stack([np.broadcast_to(line[0], rows[0].shape), rows[0]]))]
+    ends.append(sheet(np.stack([rows[-1], np.broadcast_to(line[-1], rows[-1].shape)])))
+    return join([*sides, *ends])
+
+
+def chamfered(width: float, height: float, cut: float) -> Array:
+    """(8, 2) counter-clockwise section of a bar with its corners cut off."""
+    x, y = width / 2, height / 2
+    quarter = np.array([(x, y - cut), (x - cut, y)])
+    left, down = quarter[::-1] * [-1, 1], quarter * -1
+    return np.concatenate([quarter, left, down, quarter[::-1] * [1, -1]])
+
+
 def frames(line: Array, *, closed: bool) -> tuple[Array, Array]:
     """Tangents and normals that do not twist about the line; on a closed line the leftover twist is spread over it."""
     if closed:
@@ -181,6 +203,11 @@ def displace(part: Part, change: Displace) -> Part:
     return smooth(change(part.points, part.normals), part.uvs, part.faces)
 
 
+def split(part: Part, chosen: Array) -> tuple[Part, Part]:
+    """The triangles chosen by an (m,) mask, and the rest; normals stay, so no edge shows where they meet."""
+    return compact(replace(part, faces=part.faces[chosen])), compact(replace(part, faces=part.faces[~chosen]))
+
+
 def join(parts: Iterable[Part]) -> Part:
     listed = list(parts)
     starts = np.cumsum([0, *(len(part.points) for part in listed)])
@@ -207,6 +234,38 @@ def turned(x: float = 0, y: float = 0, z: float = 0) -> Array:
     about_z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
     rotation: Array = about_x @ about_y @ about_z
     return rotation
+
+
+def facing(direction: ArrayLike) -> Array:
+    """(3, 3) rotation that takes +Y to `direction`, and +X as near to +Y as can be."""
+    y = unit(np.asarray(direction, float))
+    hint = np.array([0.0, 1.0, 0.0]) if abs(y[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    z = unit(np.cross(hint, y))
+    return np.stack([np.cross(y, z), y, z], axis=1)
+
+
+def quaternion(rotation: Array) -> list[float]:
+    """glTF's x, y, z, w of a (3, 3) rotation."""
+    k = np.array(
+        [
+            [rotation[0, 0] - rotation[1, 1] - rotation[2, 2], 0, 0, 0],
+            [rotation[0, 1] + rotation[1, 0], rotation[1, 1] - rotation[0, 0] - rotation[2, 2], 0, 0],
+            [
+                rotation[0, 2] + rotation[2, 0],
+                rotation[1, 2] + rotation[2, 1],
+                rotation[2, 2] - rotation[0, 0] - rotation[1, 1],
+                0,
+            ],
+            [
+                rotation[2, 1] - rotation[1, 2],
+                rotation[0, 2] - rotation[2, 0],
+                rotation[1, 0] - rotation[0, 1],
+                np.trace(rotation),
+            ],
+        ]
+    )
+    vector = np.linalg.eigh(k)[1][:, -1]
+    return [round(float(c), 7) + 0.0 for c in vector * np.copysign(1, vector[3])]
 
 
 def circle(radius: float, sides: int, flat: float = 1.0) -> Array:

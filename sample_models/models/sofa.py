@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-
 from kit.document import Document, Json, pbr, tiled
 from kit.patterns import clouds, jpeg, linear, lumps, normals_of, orm, png, shades, weave, wood
-from kit.surfaces import Array, Displace, Part, circle, displace, join, lathe, place, sheet, soft_box, spline, tube, turned
+from kit.surfaces import (
+    Array,
+    Displace,
+    Part,
+    circle,
+    displace,
+    join,
+    lathe,
+    place,
+    sheet,
+    soft_box,
+    spline,
+    tube,
+    turned,
+)
 
 PIPING = circle(0.0055, 8)
 SEAT, BACK = (0.584, 0.17, 0.72), (0.578, 0.46, 0.19)  # cushions: width, height, depth in metres
@@ -19,7 +32,10 @@ def build() -> bytes:
         _node(document, "frame", [(_frame(), cloth), (_frame_piping(), welt)]),
         *(_node(document, f"seat-cushion-{k}", _seat(k, cloth, welt)) for k in range(3)),
         *(_node(document, f"back-cushion-{k}", _back(k, cloth, welt)) for k in range(3)),
-        *(_node(document, f"throw-pillow-{k}", [(_pillow(k), (mustard, cloth)[k]), (_pillow_piping(k), welt)]) for k in range(2)),
+        *(
+            _node(document, f"throw-pillow-{k}", [(_pillow(k), (mustard, cloth)[k]), (_pillow_piping(k), welt)])
+            for k in range(2)
+        ),
         *_legs(document, oak, foot),
     ]
     document.root("sofa", nodes)
@@ -61,7 +77,9 @@ def _materials(document: Document) -> list[int]:
 
 def _frame() -> Part:
     base = place(displace(soft_box((2.16, 0.16, 0.90), 0.025, 0.022), _settle(0.0015, 3)), (0, 0.22, 0.0))
-    back = place(displace(soft_box((1.80, 0.56, 0.17), 0.06, 0.018), _settle(0.004, 4)), (0, 0.50, -0.355), turned(x=-5))
+    back = place(
+        displace(soft_box((1.80, 0.56, 0.17), 0.06, 0.018), _settle(0.004, 4)), (0, 0.50, -0.355), turned(x=-5)
+    )
     arms = [place(_arm(seed), (side * 0.985, 0.39, 0.0), scale=(side, 1, 1)) for side, seed in ((1, 5), (-1, 6))]
     return join([base, back, *arms])
 
@@ -129,7 +147,9 @@ def _cushion_shape(size: tuple[float, float, float], plump: float, seed: int) ->
         bulge = plump * np.sign(y) * np.abs(y) ** 0.5 * middle**0.7
         sides = 0.012 * np.clip(1 - y**2, 0, 1)
         spread = np.stack([sides * np.sign(x) * np.abs(x) ** 3, bulge, sides * np.sign(z) * np.abs(z) ** 3], axis=1)
-        folds = _creases(points, half, seed) + 0.0035 * lumps(points, 0.13, seed) + 0.0012 * lumps(points, 0.035, seed + 1)
+        folds = (
+            _creases(points, half, seed) + 0.0035 * lumps(points, 0.13, seed) + 0.0012 * lumps(points, 0.035, seed + 1)
+        )
         return points + spread + normals * folds[:, None]
 
     return change
@@ -180,7 +200,9 @@ def _pillow_half(seed: int, side: int, count: int = 56) -> Part:
     flat = np.stack([x, y, 0 * x], axis=-1).reshape(-1, 3)
     crumple = 0.016 * lumps(flat, 0.12, seed) + 0.004 * lumps(flat, 0.04, seed + 1)
     z = 0.075 * full**0.42 + crumple.reshape(a.shape) * full**0.5
-    rays = np.cos(14 * np.arctan2(1.08 - np.abs(b), 1.08 - np.abs(a))) * np.exp(-((np.hypot(1 - abs(a), 1 - abs(b)) / 0.45) ** 2))
+    rays = np.cos(14 * np.arctan2(1.08 - np.abs(b), 1.08 - np.abs(a))) * np.exp(
+        -((np.hypot(1 - abs(a), 1 - abs(b)) / 0.45) ** 2)
+    )
     points = np.stack([x, y, side * (z + 0.004 * rays * full**0.3)], axis=-1)
     return sheet(points if side > 0 else points[:, ::-1])
 

@@ -52,7 +52,7 @@ def load_in_three(
         "time": time,
         "sharedFrame": shared_frame,
     }
-    printed = run_script("load.mjs", json.dumps(options), *map(str, paths), seconds=120 + 60 * len(paths))
+    printed = run_script("load.mjs", json.dumps(options), *map(str, paths), seconds=300 + 60 * len(paths))
     return [json.loads(line) for line in printed.splitlines()]
 
 

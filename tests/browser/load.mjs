@@ -37,6 +37,8 @@ const FLAGS = [
 // Chromium remarks on our reading the picture back, not on the model.
 const OUR_OWN_DOING = /GPU stall due to ReadPixels/;
 
+const PATIENCE = 180_000; // milliseconds: a busy machine draws slowly, and that is no fault of the model
+
 const [options, files] = [JSON.parse(process.argv[2]), process.argv.slice(3).map((file) => path.resolve(file))];
 const roots = { three: path.join(HERE, 'node_modules/three') };
 files.forEach((file, index) => (roots[`file${index}`] = path.dirname(file)));
@@ -90,9 +92,10 @@ function save(file, index, view, dataUrl) {
 const server = createServer(answer);
 await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
 const origin = `http://127.0.0.1:${server.address().port}`;
-const browser = await chromium.launch({ executablePath: options.browser, args: FLAGS });
+const browser = await chromium.launch({ executablePath: options.browser, args: FLAGS, timeout: PATIENCE });
 try {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
   const heard = listen(page);
   await page.route(
     (url) => !['data:', 'blob:'].includes(url.protocol) && url.origin !== origin,
