@@ -35,7 +35,9 @@ def read_bundle(folder: Path) -> Bundle:
         data = (folder / NAME).read_bytes()
     except OSError:
         raise SourceError(
-            "E_NO_BUNDLE", f"{folder}: no bundle: it holds no {NAME}", hint="`assetpipe build SOURCE --out DIR` makes one"
+            "E_NO_BUNDLE",
+            f"{folder}: no bundle: it holds no {NAME}",
+            hint="`assetpipe build SOURCE --out DIR` makes one",
         ) from None
     return Bundle(folder, parse_manifest(data, str(folder / NAME)))
 
@@ -86,11 +88,17 @@ def disk_faults(place: Path) -> Iterator[None]:
 
 def _disk_error(error: OSError, place: Path) -> AssetpipeError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return LimitExceeded("E_DISK_FULL", f"{place}: the disk is full", hint="free some space, or choose another --out")
+        return LimitExceeded(
+            "E_DISK_FULL", f"{place}: the disk is full", hint="free some space, or choose another --out"
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return NotPermitted("E_NOT_WRITABLE", f"{place}: may not be written", hint="choose another --out, or ask for rights")
+        return NotPermitted(
+            "E_NOT_WRITABLE", f"{place}: may not be written", hint="choose another --out, or ask for rights"
+        )
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        return NotPermitted("E_NOT_A_FOLDER", f"{place}: a file stands where a folder must be", hint="choose another --out")
+        return NotPermitted(
+            "E_NOT_A_FOLDER", f"{place}: a file stands where a folder must be", hint="choose another --out"
+        )
     return LimitExceeded("E_DISK", f"{place}: {error.strerror or error}", hint="check the disk")
 
 

@@ -93,5 +93,5 @@ def _validity(check: str, report: ValidatorReport) -> Finding:
         first = report.messages[0]
         more = f" and {report.errors - 1} more" if report.errors > 1 else ""
         return Finding(check=check, verdict="fail", message=f"{report.name}: {first}{more}")
-    counts = f"0 errors, {report.warnings} warnings, {report.infos} notes"
+    counts = f"0 errors, warnings: {report.warnings}, notes: {report.infos}"
     return Finding(check=check, verdict="pass", message=f"{report.name}: Khronos validator: {counts}")

@@ -40,21 +40,22 @@ category = click.option(
     "--category", metavar="C", help=f"Shop category; these bring settings of their own: {CATEGORIES}."
 )
 
-
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, message="assetpipe %(version)s")
-@click.option(
+log_format = click.option(
     "--log",
     type=click.Choice(["auto", "text", "json"]),
     default="auto",
     envvar="ASSETPIPE_LOG",
     show_default=True,
-    help="How progress is told on stderr: bars at a terminal, else lines of text, or JSON lines.",
+    show_envvar=True,
+    help="How progress is told on stderr: bars at a terminal and text elsewhere, or JSON lines.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Say every step.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
-@click.pass_context
-def cli(context: click.Context, log: str, verbose: bool, quiet: bool) -> None:
+verbose = click.option("-v", "--verbose", is_flag=True, help="Say every step.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="assetpipe %(version)s")
+def cli() -> None:
     """Large 3D product models in, three validated glTF/Draco levels of detail out.
 
     \b
@@ -63,9 +64,6 @@ def cli(context: click.Context, log: str, verbose: bool, quiet: bool) -> None:
       assetpipe build chair.glb --category furniture --out bundles
       assetpipe check bundles/chair
     """
-    if verbose and quiet:
-        raise click.UsageError("--verbose and --quiet contradict each other")
-    context.obj = _reporter(log, verbose=verbose, quiet=quiet)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -102,9 +100,11 @@ def inspect(sources: tuple[Path, ...], config_file: Path | None, category: str |
 )
 @click.option("--force", is_flag=True, help="Build again although nothing changed.")
 @click.option("--dry-run", is_flag=True, help="Do all the work, write nothing.")
+@log_format
+@verbose
+@quiet
 @as_json
-@click.pass_obj
-def build(reporter: Any, /, sources: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
+def build(sources: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
     """Turn sources into bundles: three levels of detail, a poster, a report, a manifest.
 
     A bundle that was made from the same source, config and version is left as it is.
@@ -116,7 +116,7 @@ def build(reporter: Any, /, sources: tuple[Path, ...], out: Path, as_json: bool,
     """
     config = load_config(options["config_file"], category=options["category"])
     names = api.asset_names(sources, options["asset"])
-    with reporter as report:
+    with _reporter(**{key: options[key] for key in ("log", "verbose", "quiet")}) as report:
 
         def one(source: Path) -> None:
             settings = {key: options[key] for key in ("force", "dry_run")}
@@ -137,8 +137,9 @@ def build(reporter: Any, /, sources: tuple[Path, ...], out: Path, as_json: bool,
     metavar="P",
     help="Also hold against the limits of a shop or platform: khronos, shopify, google, apple, amazon, ...",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Show what passed, too.")
 @as_json
-def check(subjects: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def check(subjects: tuple[Path, ...], verbose: bool, as_json: bool, **options: Any) -> None:
     """Audit bundles and GLB files: Khronos validator, as written and decoded, and budgets.
 
     \b
@@ -149,7 +150,7 @@ def check(subjects: tuple[Path, ...], as_json: bool, **options: Any) -> None:
 
     def one(subject: Path) -> None:
         checked = api.check(subject, **options)
-        _print(checked.model_dump(mode="json")) if as_json else show_checks(checked)
+        _print(checked.model_dump(mode="json")) if as_json else show_checks(checked, verbose=verbose)
         checked.raise_if_failed()
 
     _each(subjects, one)
@@ -239,6 +240,8 @@ def _print(value: dict[str, Any]) -> None:
 
 
 def _reporter(log: str, *, verbose: bool, quiet: bool) -> Any:
+    if verbose and quiet:
+        raise click.UsageError("--verbose and --quiet contradict each other")
     if log == "json":
         return JsonLines()
     if log == "auto" and sys.stderr.isatty() and not quiet:

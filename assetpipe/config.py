@@ -101,7 +101,9 @@ class Config(Settings):
     def _levels_are_slugs(cls, value: dict[str, Level]) -> dict[str, Level]:
         for name in value:
             if not SLUG.fullmatch(name) or name in RESERVED:
-                raise ValueError(f"{name!r} cannot name a level: use {SLUG_RULE}; {', '.join(sorted(RESERVED))} are taken")
+                raise ValueError(
+                    f"{name!r} cannot name a level: use {SLUG_RULE}; {', '.join(sorted(RESERVED))} are taken"
+                )
         return value
 
     @model_validator(mode="after")
@@ -132,9 +134,7 @@ def load_config(file: Path | None = None, *, category: str | None = None) -> Con
     own = _read(file) if file else {}
     named = category or own.get("category")
     if named is not None and not (isinstance(named, str) and SLUG.fullmatch(named)):
-        raise UsageError(
-            "E_CATEGORY", f"{named!r} cannot be a category", hint=f"use {SLUG_RULE}"
-        )
+        raise UsageError("E_CATEGORY", f"{named!r} cannot be a category", hint=f"use {SLUG_RULE}")
     if named in shipped_configs() and named != "default":
         layers.append(_shipped(named))
     layers.append(own)
@@ -199,11 +199,17 @@ def _explain(path: Path, key: str, fault: Any) -> ConfigError:
         allowed = _siblings(fault["loc"])
         near = difflib.get_close_matches(str(fault["loc"][-1]), allowed, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        return ConfigError("E_CONFIG_KEY", f"{path}: unknown key {key}", hint=f"{hint}allowed here: {', '.join(allowed)}")
+        return ConfigError(
+            "E_CONFIG_KEY", f"{path}: unknown key {key}", hint=f"{hint}allowed here: {', '.join(allowed)}"
+        )
     if fault["type"] == "missing":
-        return ConfigError("E_CONFIG_INCOMPLETE", f"{path}: {key} is missing", hint="a level of your own needs all its keys")
+        return ConfigError(
+            "E_CONFIG_INCOMPLETE", f"{path}: {key} is missing", hint="a level of your own needs all its keys"
+        )
     message = fault["msg"].removeprefix("Value error, ")
-    subject = f"{key} = {fault['input']!r}: " if key and not isinstance(fault["input"], dict) else f"{key}: " if key else ""
+    subject = (
+        f"{key} = {fault['input']!r}: " if key and not isinstance(fault["input"], dict) else f"{key}: " if key else ""
+    )
     return ConfigError(
         "E_CONFIG_VALUE",
         f"{path}: {subject}{message[0].lower()}{message[1:]}",

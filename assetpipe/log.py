@@ -78,7 +78,12 @@ class Bars:
 
     def __init__(self) -> None:
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        columns = (TextColumn("{task.fields[asset]:<20.20}"), BarColumn(30), TextColumn("{task.description}"), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.fields[asset]:<20.20}"),
+            BarColumn(30),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+        )
         self._progress = Progress(*columns, console=console, transient=True)
         self._tasks: dict[str, TaskID] = {}
         self._lock = threading.Lock()

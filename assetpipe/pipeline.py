@@ -40,7 +40,7 @@ from assetpipe.manifest import (
     ToolRecord,
 )
 from assetpipe.poster import make_poster
-from assetpipe.quality import report_html
+from assetpipe.quality import Finding, audit_glb, report_html
 from assetpipe.sources import Source, open_source, read_scene, unchanged
 from assetpipe.textures import TextureCache, image_info
 from assetpipe.version import __version__
@@ -121,7 +121,8 @@ def make_bundle(job: Job, source: Source) -> tuple[dict[str, bytes], Manifest]:
         repairs=scene.repairs,
         warnings=scene.warnings,
     )
-    return {**files, REPORT: report_html(manifest.to_json(), {POSTER: poster}).encode()}, manifest
+    findings = [found for glb, _ in reversed(made) for found in _audit(glb, job.config)]
+    return {**files, REPORT: report_html(manifest.to_json(), {POSTER: poster}, findings).encode()}, manifest
 
 
 def _tell(job: Job, manifest: Manifest) -> None:
@@ -190,6 +191,10 @@ def _poster_level(made: list[tuple[Glb, Deviation]], config: Config) -> Glb:
     """The coarsest level that is made for at least the poster's pixels, else the finest."""
     by_size = [glb for glb, _ in reversed(made) if config.levels[glb.level].screen_px >= 1024]
     return by_size[0] if by_size else made[0][0]
+
+
+def _audit(glb: Glb, config: Config) -> list[Finding]:
+    return audit_glb(glb.data, level=config.levels[glb.level], name=f"{glb.level}.glb")
 
 
 def _source_record(source: Source, triangles: int) -> SourceRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -13,7 +14,13 @@ from assetpipe.health import Health
 from assetpipe.inspection import Inspection
 from assetpipe.log import printable
 
-MARKS = {"pass": ("pass", "green"), "fail": ("FAIL", "bold red"), "warn": ("warn", "yellow"), "not tested": ("n/t", "dim")}
+PIPE_WIDTH = 200
+MARKS = {
+    "pass": ("pass", "green"),
+    "fail": ("FAIL", "bold red"),
+    "warn": ("warn", "yellow"),
+    "not tested": ("n/t", "dim"),
+}
 STATES = {"ok": ("ok", "green"), "missing": ("MISSING", "bold red"), "absent": ("absent", "yellow")}
 
 
@@ -27,7 +34,7 @@ def show_inspection(found: Inspection) -> None:
         ("size", f"{size} m"),
         ("triangles", drawn),
         ("vertices", f"{found.vertices:,}"),
-        ("drawn by", f"{found.draw_calls:,} draw calls, {found.meshes:,} meshes, {found.nodes:,} nodes"),
+        ("drawn by", _counts((found.draw_calls, "draw call"), (found.meshes, "mesh"), (found.nodes, "node"))),
         ("materials", _materials(found)),
         ("textures", _textures_line(found)),
         ("moves", _motion(found)),
@@ -47,14 +54,16 @@ def show_inspection(found: Inspection) -> None:
         console.print("problems: none")
 
 
-def show_checks(checked: Checked) -> None:
+def show_checks(checked: Checked, *, verbose: bool) -> None:
+    """What passed is only counted, unless `verbose`: a person looks for what did not."""
     console = _console()
     console.print(Text(printable(checked.subject), style="bold"))
     for finding in checked.findings:
-        mark, style = MARKS[finding.verdict]
-        line = f"  {finding.check}: {finding.message}"
-        console.print(Text.assemble((f"  {mark:<4}", style), printable(line)))
-    verdict = ("all checks passed", "green") if checked.passed else (f"{len(checked.failures)} failed", "bold red")
+        if verbose or finding.verdict != "pass":
+            mark, style = MARKS[finding.verdict]
+            console.print(Text.assemble((f"  {mark:<4}", style), printable(f"  {finding.check}: {finding.message}")))
+    failed, count = len(checked.failures), len(checked.findings)
+    verdict = (f"{failed} of {count} checks failed", "bold red") if failed else (f"{count} checks passed", "green")
     console.print(Text.assemble("  ", verdict))
 
 
@@ -68,8 +77,8 @@ def show_doctor(health: Health) -> None:
 
 
 def _console() -> Console:
-    """Lines are never folded: what follows in a pipe counts on one line per fact."""
-    return Console(highlight=False, soft_wrap=True)
+    """Lines are never folded, and in a pipe, which has no width, nothing is cut short."""
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def _facts(console: Console, rows: Iterable[tuple[str, str]]) -> None:
@@ -90,8 +99,15 @@ def _textures_line(found: Inspection) -> str:
 
 
 def _motion(found: Inspection) -> str:
-    parts = [(found.skins, "skin"), (len(found.animations), "animation"), (found.morph_targets, "morph target")]
-    return ", ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in parts if count)
+    parts = ((found.skins, "skin"), (len(found.animations), "animation"), (found.morph_targets, "morph target"))
+    return _counts(*(part for part in parts if part[0]))
+
+
+def _counts(*parts: tuple[int, str]) -> str:
+    """`1 mesh, 4 nodes`."""
+    return ", ".join(
+        f"{count:,} {word}{'' if count == 1 else 'es' if word.endswith('sh') else 's'}" for count, word in parts
+    )
 
 
 def _texture_table(found: Inspection) -> Table:
@@ -100,7 +116,9 @@ def _texture_table(found: Inspection) -> Table:
         slots = ", ".join(row.slots) or "nothing"
         size = f"{row.width} × {row.height}"
         kind = row.mime.removeprefix("image/")
-        table.add_row(printable(row.name), slots, size, kind, f"{row.bytes / 1e3:,.0f} kB", f"{row.gpu_bytes / 1e6:,.1f} MB")
+        table.add_row(
+            printable(row.name), slots, size, kind, f"{row.bytes / 1e3:,.0f} kB", f"{row.gpu_bytes / 1e6:,.1f} MB"
+        )
     return table
 
 
@@ -115,6 +133,6 @@ def _plan_table(found: Inspection) -> Table:
 
 def _table(*titles: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in titles:
-        table.add_column(title, no_wrap=True)
+    for at, title in enumerate(titles):
+        table.add_column(title, no_wrap=at > 0)  # on a narrow terminal the names fold, never the figures
     return table

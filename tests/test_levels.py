@@ -1,0 +1,115 @@
+"""Every level of every sample, and of the real models where they are at hand: valid, loadable, within its promises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import assetpipe
+from assetpipe.config import load_config
+from assetpipe.manifest import Manifest
+from assetpipe.pipeline import pixel
+from assetpipe.quality import validate_glb
+from assetpipe.sources import open_source, read_scene
+from tests.browser import load_in_three, require_browser, require_node
+from tests.conftest import NAMES
+
+MODELS = Path(__file__).parents[2] / "shared" / "models"
+REAL = {
+    "mixer": MODELS / "Mixer" / "glTF-Binary" / "Mixer.glb",
+    "mixer-parts": MODELS / "Mixer" / "glTF" / "Mixer.gltf",
+    "tennisracquet": MODELS / "TennisRacquet" / "glTF" / "TennisRacquet.gltf",
+}
+HERE = [*NAMES, *(name for name, path in REAL.items() if path.exists())]
+"""The real models lie beside a checkout of the project's makers, never in the project."""
+
+
+class Bundles(Mapping[str, Path]):
+    """Asset -> its bundle, built when first asked for."""
+
+    def __init__(self, samples: Mapping[str, Path], folder: Path) -> None:
+        self.sources = {**dict(samples), **{name: REAL[name] for name in HERE if name in REAL}}
+        self.folder = folder
+
+    def __getitem__(self, name: str) -> Path:
+        assetpipe.build(self.sources[name], out=self.folder, asset=name)
+        return self.folder / name
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(HERE)
+
+    def __len__(self) -> int:
+        return len(HERE)
+
+
+@pytest.fixture(scope="module")
+def bundles(samples: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Bundles:
+    return Bundles(samples, tmp_path_factory.mktemp("bundles"))
+
+
+def manifest_of(bundle: Path) -> Manifest:
+    return Manifest.model_validate(json.loads((bundle / "manifest.json").read_text()))
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_levels_keep_their_promises(bundles: Bundles, name: str) -> None:
+    """No level has more triangles or bytes than its config allows, and where triangles do not hold it back, its surface
+    lies within a pixel of the source on its screen (half a pixel is what the descent allows itself by estimate)."""
+    manifest, config = manifest_of(bundles[name]), load_config()
+    for record in manifest.levels:
+        level = config.levels[record.name]
+        assert record.bytes == (bundles.folder / name / record.uri).stat().st_size <= level.max_bytes
+        assert 0 < record.triangles <= level.max_triangles
+        assert all(texture.px <= level.texture_px for texture in record.textures)
+        strays = record.deviation.max / (2 * manifest.bounds.radius / level.screen_px)
+        assert strays <= 2.0 or any("strays" in note for note in record.notes)
+    triangles = [record.triangles for record in manifest.levels]
+    assert triangles == sorted(triangles)
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("name", HERE)
+def test_levels_are_valid_as_written_and_decoded(bundles: Bundles, name: str) -> None:
+    """Khronos' validator finds no error in what is published nor in what a browser decodes from it, and warns of nothing
+    but of tangents that the source left to the viewer."""
+    require_node()
+    checked = assetpipe.check(bundles[name])
+    verdicts = {(found.check, found.verdict) for found in checked.findings}
+    assert checked.passed, [found.message for found in checked.failures]
+    assert {("valid", "pass"), ("valid decoded", "pass"), ("intact", "pass")} <= verdicts
+    for level in sorted(bundles[name].glob("*.glb")):
+        report = validate_glb(level.read_bytes(), level.name)
+        warned = {message.code for message in report.messages if message.severity in ("error", "warning")}
+        assert warned <= {"MESH_PRIMITIVE_GENERATED_TANGENT_SPACE"}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", HERE)
+def test_levels_load_in_three_without_a_word(bundles: Bundles, name: str) -> None:
+    """What the shopper's browser does: every level loads, draws, and the console stays empty."""
+    require_browser()
+    records = manifest_of(bundles[name]).levels
+    seen = load_in_three([bundles[name] / record.uri for record in records], px=128)
+    for record, shown in zip(records, seen, strict=True):
+        assert (shown["errors"], shown["warnings"], shown["failedRequests"]) == ([], [], [])
+        assert shown["triangles"] == record.triangles
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_nothing_is_lost_that_the_shop_needs(bundles: Bundles, name: str) -> None:
+    """Nodes, materials, variants, skins, animations, lights, extras and copyright of the source are in `high`."""
+    limits = load_config().limits
+    with open_source(bundles.sources[name], limits) as source, open_source(bundles[name] / "high.glb", limits) as level:
+        before, after = read_scene(source, limits), read_scene(level, limits)
+    assert [node.json.get("name") for node in after.nodes] == [node.json.get("name") for node in before.nodes]
+    assert [material.name for material in after.materials] == [material.name for material in before.materials]
+    for ours, theirs in zip(after.materials, before.materials, strict=True):
+        assert set(ours.json.get("extensions", {})) == set(theirs.json.get("extensions", {}))
+        assert [slot.path for slot in ours.textures] == [slot.path for slot in theirs.textures]
+    for key in ("skins", "animations", "cameras", "extras", "scenes"):
+        assert len(after.json.get(key, ())) == len(before.json.get(key, ()))
+    assert after.json.get("extensions", {}) == before.json.get("extensions", {})
+    assert after.json["asset"].get("copyright") == before.json["asset"].get("copyright")
