@@ -29,7 +29,7 @@ POINTS, LINES, TRIANGLES = 0, 1, 4
 
 @dataclass(frozen=True, eq=False)
 class Primitive:
-    """One draw call of a mesh. The reader has already resolved strips, fans and loops, Draco, meshopt and quantisation."""
+    """One draw call of a mesh. The reader has resolved strips, fans and loops, Draco, meshopt and quantisation."""
 
     mode: int
     """POINTS, LINES (pairs) or TRIANGLES, never anything else."""
@@ -95,7 +95,7 @@ class TextureSlot:
     """One use of a texture by a material."""
 
     path: tuple[str, ...]
-    """Where in the material's JSON: ("pbrMetallicRoughness", "baseColorTexture"), ("extensions", "KHR_…", "…Texture")."""
+    """Where in the material's JSON: ("pbrMetallicRoughness", "baseColorTexture"), ("extensions", "KHR_…", …)."""
     info: Json
     """The textureInfo: `index`, `texCoord`, `scale`, `strength`, KHR_texture_transform, ..."""
 
@@ -162,7 +162,7 @@ class Scene:
     json: Json = field(default_factory=dict)
     """The rest of the document: `asset`, `scene`, `scenes`, `textures`, `samplers`, `skins`, `animations`, `cameras`,
     `extras`, `extensions`, `extensionsUsed`, `extensionsRequired`. `textures[i].source` always names the image to use;
-    the extensions that the reader resolved (compression, WebP, AVIF, KTX2, spec-gloss, quantisation) are gone from it."""
+    the extensions that the reader resolved (compression, image formats, spec-gloss, quantisation) are gone from it."""
     repairs: tuple[str, ...] = ()
     """What the reader or a stage had to mend in the source, one sentence each."""
     warnings: tuple[str, ...] = ()

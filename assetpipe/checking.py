@@ -1,4 +1,4 @@
-"""`check`: the verdict on a bundle or a GLB: is it what the manifest says, is it valid glTF both as written and with its
+"""`check`: the verdict on a bundle or a GLB: is it what the manifest says, is it valid glTF as written and with its
 compression taken off, does it keep its budgets."""
 
 from __future__ import annotations

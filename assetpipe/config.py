@@ -11,6 +11,7 @@ import json
 import re
 import tomllib
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -109,7 +110,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _finer_levels_are_larger(self) -> Config:
         coarse_to_fine = sorted(self.levels.items(), key=lambda item: item[1].screen_px)
-        for (low, coarse), (high, fine) in zip(coarse_to_fine, coarse_to_fine[1:], strict=False):
+        for (low, coarse), (high, fine) in pairwise(coarse_to_fine):
             for key in ("max_triangles", "texture_px"):
                 if getattr(coarse, key) > getattr(fine, key):
                     raise ValueError(

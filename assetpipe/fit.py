@@ -41,10 +41,10 @@ def _cannot_fit(smallest: Glb, level: Level) -> LimitExceeded:
     images = sum(len(image.data) for image in smallest.lod.scene.images)
     geometry = len(smallest.data) - images
     fewer = int(level.max_triangles * max(0.1, (level.max_bytes - images) / geometry) * 0.9)
-    cure = f"lower [levels.{smallest.level}] max_triangles to about {fewer:,}, or raise max_bytes to {len(smallest.data):,}"
+    lower, higher = f"max_triangles to about {fewer:,}", f"max_bytes to {len(smallest.data):,}"
     return LimitExceeded(
         "E_LEVEL_BYTES",
         f"{smallest.level}: {len(smallest.data):,} bytes even with the smallest textures, max_bytes is "
         f"{level.max_bytes:,} (geometry and animation {geometry:,})",
-        hint=cure,
+        hint=f"lower [levels.{smallest.level}] {lower}, or raise {higher}",
     )

@@ -1,7 +1,7 @@
 """What a build says while it works: one event at a time, to whoever listens.
 
-Stages know nothing of terminals: the pipeline emits events, and `cli.py` picks a reporter: bars and prose at a terminal,
-plain lines elsewhere, JSON lines in a batch. All of them write to stderr; stdout is for data.
+Stages know nothing of terminals: the pipeline emits events, and `cli.py` picks a reporter: bars and prose at a
+terminal, plain lines elsewhere, JSON lines in a batch. All of them write to stderr; stdout is for data.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ def _levels(job: Job, scene: Scene, bounds: Bounds) -> Iterator[tuple[Glb, Devia
         deviation = measure_deviation(scene, glb.lod.scene)
         strays = deviation.max / pixel(level, bounds)
         if strays > 2 * error_px:
-            note = f"strays {strays:.1f} px at {level.screen_px} px in the worst place: max_triangles is {level.max_triangles:,}"
+            note = f"strays {strays:.1f} px at {level.screen_px} px in the worst place"
             glb = replace(glb, lod=replace(glb.lod, notes=(*glb.notes, note)))
         yield glb, deviation
 

@@ -1,5 +1,4 @@
-"""Scene -> picture: hands the geometry stage's triangles at rest, and the textures stage's pixels, to the quality stage's
-renderer."""
+"""Scene -> picture: hands the geometry stage's triangles at rest and the textures stage's pixels to the renderer."""
 
 from __future__ import annotations
 

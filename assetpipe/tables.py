@@ -1,4 +1,4 @@
-"""What the commands print for people: aligned, readable without colour, and without names that could fool a terminal."""
+"""What the commands print for people: aligned, readable without colour, no name that could fool a terminal."""
 
 from __future__ import annotations
 

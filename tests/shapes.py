@@ -8,7 +8,7 @@ from assetpipe.asset import TRIANGLES, Array, Image, Json, Material, Mesh, Node,
 
 
 def grid(columns: int, rows: int) -> tuple[Array, Array]:
-    """UVs (n, 2) float32 of a (columns + 1) x (rows + 1) lattice over the unit square, and its triangles, flat uint32."""
+    """UVs (n, 2) of a (columns + 1) x (rows + 1) lattice over the unit square, and its triangles, flat uint32."""
     u, v = np.meshgrid(np.linspace(0, 1, columns + 1), np.linspace(0, 1, rows + 1))
     corner = np.arange((columns + 1) * (rows + 1), dtype=np.uint32).reshape(rows + 1, columns + 1)
     a, b, c, d = corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]

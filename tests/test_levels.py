@@ -11,7 +11,6 @@ import pytest
 import assetpipe
 from assetpipe.config import load_config
 from assetpipe.manifest import Manifest
-from assetpipe.pipeline import pixel
 from assetpipe.quality import validate_glb
 from assetpipe.sources import open_source, read_scene
 from tests.browser import load_in_three, require_browser, require_node
@@ -73,8 +72,8 @@ def test_levels_keep_their_promises(bundles: Bundles, name: str) -> None:
 @pytest.mark.node
 @pytest.mark.parametrize("name", HERE)
 def test_levels_are_valid_as_written_and_decoded(bundles: Bundles, name: str) -> None:
-    """Khronos' validator finds no error in what is published nor in what a browser decodes from it, and warns of nothing
-    but of tangents that the source left to the viewer."""
+    """Khronos' validator finds no error in what is published nor in what a browser decodes from it, and warns of
+    nothing but of tangents that the source left to the viewer."""
     require_node()
     checked = assetpipe.check(bundles[name])
     verdicts = {(found.check, found.verdict) for found in checked.findings}

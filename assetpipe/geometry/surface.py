@@ -1,7 +1,7 @@
 """The noun of the decimator: every triangle of the asset in one index space, welded by position.
 
-A *vertex* is a point in space. A *wedge* is one set of attributes at one vertex: a vertex on a UV seam, a hard edge or a
-material border has several (Hoppe 1999, "New quadric metric for simplifying meshes with appearance attributes").
+A *vertex* is a point in space. A *wedge* is one set of attributes at one vertex: a vertex on a UV seam, a hard edge or
+a material border has several (Hoppe 1999, "New quadric metric for simplifying meshes with appearance attributes").
 Meshes never share vertices; each is scaled, not rotated, to the largest size at which a node shows it, so that lengths
 are metres everywhere.
 """
