@@ -44,6 +44,14 @@ def reduce(primitive: Primitive, grid: Grid, compression: Compression) -> dict[s
     return columns | _reduce_weights(primitive.attributes, compression.weight_bits)
 
 
+def shorten(columns: Columns) -> dict[str, Column]:
+    """Texture coordinates in half the bytes, to 1/65535, for what is not compressed any further."""
+    return {
+        semantic: coordinate_shorts(column, 16) if semantic.startswith("TEXCOORD_") else column
+        for semantic, column in columns.items()
+    }
+
+
 def coordinate_shorts(column: Column, bits: int) -> Column:
     """Texture coordinates as normalised shorts, when they keep to the unit square."""
     return _shorts(column.values, bits, np.uint16) if is_unit(column.values) else column

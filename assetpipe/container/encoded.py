@@ -54,11 +54,22 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
+class Sparse:
+    """The rows of an accessor that are not zero."""
+
+    count: int
+    component_type: int
+    indices: View
+    values: View
+
+
+@dataclass(frozen=True, eq=False)
 class Accessor:
     json: Json
-    """All of the accessor but `bufferView`."""
+    """All of the accessor but `bufferView` and `sparse`."""
     view: View | None = None
-    """None: the values are in a Draco buffer, or all zero."""
+    """None: the values are in a Draco buffer, or zero but for those that `sparse` has."""
+    sparse: Sparse | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +92,9 @@ class EncodedPrimitive:
 
     @property
     def views(self) -> Iterator[View]:
-        yield from (accessor.view for accessor in self.accessors if accessor.view)
+        for accessor in self.accessors:
+            parts = (accessor.sparse.indices, accessor.sparse.values) if accessor.sparse else (accessor.view,)
+            yield from (view for view in parts if view)
         if self.draco:
             yield self.draco
 

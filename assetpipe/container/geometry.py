@@ -14,7 +14,7 @@ import numpy as np
 from assetpipe.asset import TRIANGLES, Primitive, Scene
 from assetpipe.config import Compression
 from assetpipe.container import draco, meshopt
-from assetpipe.container.columns import keep, reduce
+from assetpipe.container.columns import keep, reduce, shorten
 from assetpipe.container.encoded import EncodedGeometry, EncodedPrimitive
 from assetpipe.container.grid import Grid, position_grids
 from assetpipe.container.plain import store
@@ -24,7 +24,7 @@ Encoder = Callable[[Primitive, Grid], EncodedPrimitive]
 
 
 def encode_geometry(scene: Scene, compression: Compression) -> EncodedGeometry:
-    """Encode every mesh of a pruned scene. `none` keeps each value; `draco` and `meshopt` quantise as the settings say."""
+    """Encode every mesh of a pruned scene; `none` keeps each value, `draco` and `meshopt` quantise by the settings."""
     assert all(len(primitive.indices) for mesh in scene.meshes for primitive in mesh.primitives), "prune first"
     grids = position_grids(scene, compression.position_bits)
     meshes = _encode_each(scene, grids, _encoder(compression))
@@ -57,7 +57,7 @@ def _compress(primitive: Primitive, grid: Grid, compression: Compression) -> Enc
     """Draco where it is allowed and smaller, else plain on the same grid."""
     drawn = drop_unused_vertices(primitive)
     columns = reduce(drawn, grid, compression)
-    plain = store(drawn, columns)
+    plain = store(drawn, shorten(columns))
     packed = draco.compress(drawn, columns, grid, compression) if drawn.mode == TRIANGLES else None
     return packed if packed and _size(packed) < _size(plain) else plain
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from assetpipe.asset import Json, Scene
-from assetpipe.container.document import Layout, assemble
+from assetpipe.container.document import assemble
 from assetpipe.container.encoded import EncodedGeometry
+from assetpipe.container.layout import Layout
 from assetpipe.errors import LimitExceeded, SourceError
 from assetpipe.version import __version__
 

@@ -14,9 +14,11 @@ from assetpipe.asset import Array, Indices, Primitive
 from assetpipe.container.columns import Column, Columns
 from assetpipe.container.encoded import (
     ARRAY_BUFFER,
+    COMPONENT_TYPES,
     ELEMENT_ARRAY_BUFFER,
     Accessor,
     EncodedPrimitive,
+    Sparse,
     View,
     bounds,
     describe,
@@ -43,12 +45,23 @@ def store_column(semantic: str, column: Column) -> Accessor:
 
 
 def store_target(target: Mapping[str, Array]) -> dict[str, Accessor]:
-    """A morph target; differences that are all zero take no bytes, as the specification allows."""
+    """A morph target: a smile moves a tenth of a face, so only what moves is stored when that is smaller."""
     columns = {semantic: Column(np.asarray(values, np.float32)) for semantic, values in target.items()}
-    return {
-        semantic: store_column(semantic, column) if column.values.any() else _zeros(semantic, column)
-        for semantic, column in columns.items()
-    }
+    return {semantic: _store_differences(semantic, column) for semantic, column in columns.items()}
+
+
+def _store_differences(semantic: str, column: Column) -> Accessor:
+    # Rows of negative zeros count as moved: what is read must be what was written, bit for bit.
+    moved = np.flatnonzero(column.values.view(np.uint32).any(axis=1))
+    narrow = moved.astype(np.uint16 if len(column.values) <= 65536 else np.uint32)
+    plain = store_column(semantic, column)
+    values = np.ascontiguousarray(column.values[moved])
+    if narrow.nbytes + values.nbytes >= column.values.nbytes:
+        return plain
+    if not len(moved):
+        return Accessor(plain.json)
+    kind = COMPONENT_TYPES[narrow.dtype]
+    return Accessor(plain.json, sparse=Sparse(len(moved), kind, View(narrow.tobytes()), View(values.tobytes())))
 
 
 def store_indices(indices: Indices, vertices: int) -> Accessor | None:
@@ -70,8 +83,3 @@ def pad_rows(values: Array) -> Array:
     """Rows of a multiple of four bytes, as vertex attributes need."""
     missing = -(values.shape[1] * values.itemsize) % 4 // values.itemsize
     return np.pad(values, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(values)
-
-
-def _zeros(semantic: str, column: Column) -> Accessor:
-    json = describe(column.values)
-    return Accessor(json | bounds(column.values) if semantic == "POSITION" else json)

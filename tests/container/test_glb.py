@@ -98,6 +98,24 @@ def test_equal_arrays_are_stored_once() -> None:
     assert len(twice.json["bufferViews"]) == 1
 
 
+def test_a_morph_target_stores_only_what_moves() -> None:
+    """A sparse accessor over zeros, with the bounds of the whole; nothing at all when nothing moves."""
+    base = torus(40)
+    nod = np.where(np.arange(len(base.positions))[:, None] < 30, np.float32(0.25), np.float32(0))
+    nod = np.broadcast_to(nod, base.positions.shape).copy()
+    still = np.zeros_like(base.positions)
+    file = written(scene(replace(base, targets=({"POSITION": nod}, {"POSITION": still}))), "none")
+    moving, resting = (
+        file.json["accessors"][target["POSITION"]] for target in file.json["meshes"][0]["primitives"][0]["targets"]
+    )
+    assert moving["sparse"]["count"] == 30
+    assert (moving["min"], moving["max"]) == ([0.0] * 3, [0.25] * 3)
+    assert not resting["sparse"]
+    assert resting["bufferView"] is None
+    assert np.array_equal(file.primitive().targets[0]["POSITION"], nod)
+    assert np.array_equal(file.primitive().targets[1]["POSITION"], still)
+
+
 def test_animation_inputs_have_bounds_and_skins_keep_their_matrices() -> None:
     """Arrays of the scene become accessors again, each once."""
     asset = skinned(rich(12))
