@@ -57,7 +57,7 @@ class Source:
         self.data = data
         self.format = sniff_format(data, path.name)
         self._limit = limit
-        self._stamp = stamp
+        self._stamps = {path: stamp}
         self._others: dict[str, SourceFile] = {}
         self._read: dict[str, memoryview] = {}
         self._repairs: list[str] = []
@@ -107,17 +107,15 @@ class Source:
         return tuple(self._repairs)
 
     def check_unchanged(self) -> None:
-        """Raise when the main file was written to since it was opened."""
-        try:
-            now = _stamp(self.path.stat())
-        except OSError:
-            now = ()
-        if now != self._stamp:
-            raise SourceError(
-                "E_SOURCE_CHANGED",
-                f"{self.name}: changed while it was being read",
-                hint="wait until its upload is done",
-            )
+        """Raise when one of its files was written to since it was opened."""
+        for path, stamp in self._stamps.items():
+            try:
+                now = _stamp(path.stat())
+            except OSError:
+                now = ()
+            if now != stamp:
+                fault = f"{self.name}: {path.name} changed while it was being read"
+                raise SourceError("E_SOURCE_CHANGED", fault, hint="wait until its upload is done")
 
     def _place(self, place: str) -> str:
         return f"{self.name}: {place}" if place else self.name
@@ -132,6 +130,7 @@ class Source:
                 raise
             if found.spelling:
                 self._repairs.append(f"W_URI_CASE {uri!r} was read from the file {found.spelling!r}")
+            self._stamps[self.path.parent / (found.spelling or key)] = _stamp(os.fstat(found.descriptor))
             data = _map(found.descriptor, place, self._limit - self._size())
             self._others.setdefault(uri, SourceFile(uri, _sha256(data), len(data)))
             self._read[key] = data

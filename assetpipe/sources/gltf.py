@@ -39,6 +39,7 @@ def read_gltf(source: Source, limits: Limits) -> Scene:
     check_skins(document, nodes, meshes)
     pictures = read_pictures(document, accessors.buffers)
     materials, library = _materials(document, pictures)
+    _warn_of_pointers(document, lost=bool(pictures.lost) or len(meshes) < len(read))
     rest = choose_scene(_rest(document, lifted, library), nodes, document.notes)
     return Scene(
         nodes,
@@ -50,6 +51,14 @@ def read_gltf(source: Source, limits: Limits) -> Scene:
         repairs=(*source.repairs, *document.notes.repairs),
         warnings=tuple(document.notes.warnings),
     )
+
+
+def _warn_of_pointers(document: Document, *, lost: bool) -> None:
+    """KHR_animation_pointer names what it animates by its number, in a text."""
+    if lost and "KHR_animation_pointer" in document.json.get("extensionsUsed", ()):
+        document.notes.warn(
+            "W_POINTER", "things were dropped: an animation by KHR_animation_pointer may now miss its aim"
+        )
 
 
 def _nodes(lifted: Lifted, read: Sequence[Mesh | None]) -> tuple[Node, ...]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from assetpipe.errors import SourceError
+from assetpipe.sources import open_source, read_scene
 from tests.sources.build import LIMITS, chunk, frame, pack, quad, read, refusal
 
 GOOD = quad().glb()
@@ -149,6 +151,17 @@ def test_an_unknown_optional_extension_passes_with_a_warning(tmp_path: Path) -> 
     assert scene.json["extensions"] == {"ACME_x": {"a": [1, {"b": 2}]}}
     assert scene.json["extras"] == {"c": 3}
     assert [line for line in scene.warnings if "ACME_x" in line]
+
+
+def test_a_glb_of_more_than_4_gb_is_refused_as_what_it_is(tmp_path: Path) -> None:
+    """Its length field has 32 bits: a larger one has wrapped around. (The file is sparse.)"""
+    path = tmp_path / "large.glb"
+    with path.open("wb") as file:
+        file.write(header(100))
+        file.truncate(2**32 + 100)
+    with pytest.raises(SourceError) as caught:
+        read_scene(open_source(path, LIMITS), LIMITS)
+    assert caught.value.code == "E_GLB_LENGTH"
 
 
 def test_a_4_gb_json_chunk_in_a_small_file_allocates_nothing(tmp_path: Path) -> None:

@@ -148,13 +148,18 @@ def test_a_file_that_was_missing_must_still_be_missing(tmp_path: Path) -> None:
 
 
 def test_a_source_that_is_written_to_while_being_read_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.glb"
-    path.write_bytes(quad().glb())
+    """The file itself, or one that it names."""
+    path = external(tmp_path)
     source = open_source(path, LIMITS)
     os.utime(path, ns=(1, 1))
     with pytest.raises(SourceError) as caught:
         read_scene(source, LIMITS)
     assert caught.value.code == "E_SOURCE_CHANGED"
+    source = open_source(path, LIMITS)
+    read_scene(source, LIMITS)
+    os.utime(tmp_path / "model.bin", ns=(1, 1))
+    with pytest.raises(SourceError, match=r"model\.bin changed"):
+        source.check_unchanged()
 
 
 ESCAPES = {
