@@ -17,7 +17,7 @@ from pathlib import Path
 
 TRAITS = {
     "sofa": "furniture: soft folds, several materials, tiled cloth (KHR_texture_transform)",
-    "gadget": "hard edges, eight materials, many small parts, instances (KHR_materials_clearcoat)",
+    "gadget": "hard edges, nine materials, many small parts, instances (KHR_materials_clearcoat)",
     "shoe": "one 4096² set of maps, alpha mask, three colourways (KHR_materials_variants)",
     "garment": "skin, animation, morph target, sheen (KHR_materials_sheen)",
     "lamp": "glass and light (transmission, volume, ior, emissive strength, punctual light), extras, XMP",
@@ -33,6 +33,9 @@ def main() -> int:
     parser.add_argument(
         "--triangles", type=int, default=1_000_000, metavar="N", help="of `scan` (default: %(default)s)"
     )
+    parser.add_argument(
+        "--px", type=int, default=4096, metavar="N", help="of the maps of `scan` (default: %(default)s)"
+    )
     parser.add_argument("--list", action="store_true", help="say what there is, make nothing")
     asked = parser.parse_args()
     unknown = [name for name in asked.names if name not in TRAITS]
@@ -43,7 +46,7 @@ def main() -> int:
         return 0
     asked.out.mkdir(parents=True, exist_ok=True)
     for name in asked.names or DEFAULT:
-        _make(name, asked.out / f"{name}.glb", {"triangles": asked.triangles} if name == "scan" else {})
+        _make(name, asked.out / f"{name}.glb", {"triangles": asked.triangles, "px": asked.px} if name == "scan" else {})
     return 0
 
 

@@ -36,7 +36,10 @@ class Samples(Mapping[str, Path]):
 
 def generate(*arguments: str, out: Path) -> str:
     command = [sys.executable, str(GENERATE), *arguments, "--out", str(out)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8", timeout=600).stdout
+    done = subprocess.run(command, check=False, capture_output=True, text=True, encoding="utf-8", timeout=600)
+    if done.returncode != 0:
+        pytest.fail(done.stderr)
+    return done.stdout
 
 
 @pytest.fixture(scope="session")

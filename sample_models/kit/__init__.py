@@ -1,1 +1,1 @@
-"""What the sample models are made with: surfaces, patterns and a glTF writer that shares no line with the code under test."""
+"""What the sample models are made with: surfaces, patterns, and a glTF writer that is not the one under test."""

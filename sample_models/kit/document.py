@@ -148,7 +148,7 @@ def pbr(colour: Sequence[float] = (1, 1, 1), *, rough: float = 1.0, metal: float
 
 
 def tiled(texture: int, metres: float, *, turn: float = 0.0, **more: Any) -> Json:
-    """A textureInfo by KHR_texture_transform: UVs are metres, the picture covers `metres` of them, turned by radians."""
+    """A textureInfo by KHR_texture_transform: UVs are metres, the picture covers `metres` of them."""
     times = round(1 / metres, 4)
     transform: Json = {"scale": [times, times]}
     if turn:

@@ -95,7 +95,7 @@ def stretched(field: Array, times: int) -> Array:
 
 
 def normals_of(height: ArrayLike, pixels_high: float) -> Array:
-    """(h, w, 3) uint8 tangent-space normals of a height field that tiles; its range 0..1 is `pixels_high` pixels high."""
+    """(h, w, 3) uint8 tangent-space normals of a height field that tiles; 1 is `pixels_high` pixels high."""
     field = np.asarray(height, np.float32) * pixels_high
     right = (np.roll(field, -1, axis=1) - np.roll(field, 1, axis=1)) / 2
     down = (np.roll(field, -1, axis=0) - np.roll(field, 1, axis=0)) / 2

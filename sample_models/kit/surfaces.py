@@ -1,4 +1,4 @@
-"""Curves and numbers in, `Part`s out: triangles with normals and UVs in metres, so that a pattern has one scale everywhere.
+"""Curves and numbers in, `Part`s out: triangles with normals, and UVs in metres so that patterns keep their scale.
 
 Hard edges lie between parts, smooth ones within a part. Lengths are metres, angles radians, +Y is up.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def arc_uvs(lattice: Array) -> Array:
 
 
 def lathe(profile: ArrayLike, segments: int = 64, *, crease: float = 35.0, squash: float = 1.0) -> Part:
-    """A profile of (radius, height), bottom to top, turned about +Y; its corners sharper than `crease` degrees stay hard.
+    """A profile of (radius, height), bottom to top, turned about +Y; corners sharper than `crease` degrees stay hard.
 
     `squash` scales the depth (z). A profile that runs from top to bottom faces inwards.
     """
@@ -107,7 +108,7 @@ def smooth_runs(line: Array, crease: float) -> list[tuple[int, int]]:
     steps = unit(np.diff(line, axis=0))
     sharp = np.einsum("nk,nk->n", steps[:-1], steps[1:]) < np.cos(np.radians(crease))
     cuts = [0, *(np.flatnonzero(sharp) + 1).tolist(), len(line) - 1]
-    return list(zip(cuts[:-1], cuts[1:], strict=True))
+    return list(pairwise(cuts))
 
 
 def tube(path: ArrayLike, section: ArrayLike, *, closed: bool = False, scale: ArrayLike = 1.0) -> Part:
@@ -153,10 +154,8 @@ def chamfered(width: float, height: float, cut: float) -> Array:
 
 def frames(line: Array, *, closed: bool) -> tuple[Array, Array]:
     """Tangents and normals that do not twist about the line; on a closed line the leftover twist is spread over it."""
-    if closed:
-        tangent = unit(np.roll(line, -1, axis=0) - np.roll(line, 1, axis=0))
-    else:
-        tangent = unit(np.gradient(line, axis=0))
+    step = np.roll(line, -1, axis=0) - np.roll(line, 1, axis=0) if closed else np.gradient(line, axis=0)
+    tangent = unit(step)
     up = np.array([0.0, 1.0, 0.0]) if abs(tangent[0, 1]) < 0.9 else np.array([0.0, 0.0, 1.0])
     normal = [unit(up - tangent[0] * (up @ tangent[0]))]
     for here in tangent[1:]:

@@ -68,7 +68,7 @@ def _distance(points: Array, name: str) -> Array:
 
 
 def rings(stations: list[tuple[float, ...]], count: int, sides: int = 72) -> Part:
-    """Ovals (height, half width, half depth, forward, power) up the body as one smooth surface; power 2 is an ellipse."""
+    """Ovals (height, half width, half depth, forward, power) up the body as one surface; power 2 is an ellipse."""
     table = spline(np.array(stations), count)
     angle = np.linspace(0, 2 * np.pi, sides + 1)
     angle[-1] = 0
@@ -134,7 +134,7 @@ def mannequin() -> list[tuple[Part, Array]]:
     return parts
 
 
-def spread(points: Array, normals: Array) -> Array:
+def spread(points: Array, _normals: Array) -> Array:
     """Arms hang a little away from the body, clear of the skirt."""
     return points + np.stack([0.15 * np.clip(1.405 - points[:, 1], 0, None), *np.zeros((2, len(points)))], axis=1)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from kit.surfaces import Array, Part, sheet, spline, unit
 
-# round the outer side, toe to heel: sole edge x, z; opening x, z, y; fall of the surface from the opening; rise from the sole
+# round the outer side, toe to heel: sole edge x, z; opening x, z, y; fall from the opening, rise from the sole
 STATIONS = [
     (0.001, 0.1400, 0.000, 0.060, 0.0680, 0.004, 0.030),
     (0.026, 0.1310, 0.008, 0.058, 0.0685, 0.005, 0.032),
@@ -81,7 +81,7 @@ def outward(u: Array) -> Array:
 
 
 def patch(u: Array, v: Array, lift: float, rim: int = 2) -> Part:
-    """A panel sewn on the upper: lattices u and v of (rows, columns); it stands `lift` metres off and dips in at its rim."""
+    """A panel sewn on the upper: lattices u and v of (rows, columns); it stands `lift` metres off, its rim dips in."""
     points = upper(u, v)
     du, dv = upper(u + 1e-3, v) - upper(u - 1e-3, v), upper(u, v + 1e-3) - upper(u, v - 1e-3)
     normal = unit(np.cross(du, dv))
@@ -111,3 +111,9 @@ def filled(edge: Array, rows: int = 10) -> Array:
     spine = edge * [0.0, 1, 0.86]
     t = np.linspace(0, 1, rows)[:, None, None]
     return edge * (1 - t) + spine * t
+
+
+def unit_part(part: Part) -> Part:
+    """UVs stretched to 0..1."""
+    low, high = part.uvs.min(axis=0), part.uvs.max(axis=0)
+    return Part(part.points, part.normals, (part.uvs - low) / (high - low), part.faces)

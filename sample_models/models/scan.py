@@ -1,6 +1,6 @@
 """A carved stone head, 0.42 m high, as a scanner would deliver it: a million triangles, charts with seams, 4096² maps.
 
-The stone is three lattices: its sides, unrolled over (turn, height), its crown and its foot over (turn, way to the axis).
+The stone is three lattices: its sides over (turn, height), its crown and its foot over (turn, way to the axis).
 The maps' charts are cut-outs of those lattices, filled from the very fields that shape the geometry.
 """
 
