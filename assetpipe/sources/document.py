@@ -12,7 +12,7 @@ from assetpipe.errors import LimitExceeded, SourceError
 from assetpipe.sources.files import Source
 from assetpipe.sources.glb import split_glb
 from assetpipe.sources.jsontext import parse_json
-from assetpipe.sources.notes import Notes
+from assetpipe.sources.notes import Notes, printable
 from assetpipe.sources.schema import COLLECTIONS, conform
 
 # What the reader turns into plain glTF; gone from the scene.
@@ -46,7 +46,7 @@ class Document:
         return found
 
     def refuse(self, code: str, place: str, fault: str, hint: str = "export the source again") -> SourceError:
-        return SourceError(code, f"{self.source.name}: {place}: {fault}", hint=hint)
+        return SourceError(code, printable(f"{self.source.name}: {place}: {fault}"), hint=hint)
 
     def exceeds(self, code: str, fault: str, setting: str) -> LimitExceeded:
         hint = f"simplify the source, or raise limits.{setting} in the config"

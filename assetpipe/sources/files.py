@@ -13,6 +13,7 @@ from typing import Protocol
 from assetpipe.config import Limits
 from assetpipe.errors import AssetpipeError, LimitExceeded, MissingFile, NotPermitted, SourceError
 from assetpipe.sources.formats import sniff_format
+from assetpipe.sources.notes import printable
 from assetpipe.sources.resolver import (
     decode_data_uri,
     decode_name,
@@ -118,7 +119,7 @@ class Source:
                 raise SourceError("E_SOURCE_CHANGED", fault, hint="wait until its upload is done")
 
     def _place(self, place: str) -> str:
-        return f"{self.name}: {place}" if place else self.name
+        return printable(f"{self.name}: {place}" if place else self.name)
 
     def _open(self, uri: str, parts: tuple[str, ...], place: str) -> memoryview:
         key = "/".join(parts)

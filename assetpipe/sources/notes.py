@@ -17,6 +17,14 @@ class Notes:
         _add(self.warnings, f"{code} {text}")
 
 
+def printable(text: str) -> str:
+    """Names come from strangers: no line break, colour code or bidi control of theirs reaches a terminal or a log."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 def _add(lines: list[str], line: str) -> None:
+    line = printable(line)
     if line not in lines:
         lines.append(line)

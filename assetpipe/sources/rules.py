@@ -11,7 +11,7 @@ from typing import Any
 
 from assetpipe.asset import Json
 from assetpipe.errors import SourceError
-from assetpipe.sources.notes import Notes
+from assetpipe.sources.notes import Notes, printable
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,9 @@ class Context:
     notes: Notes
 
     def refuse(self, code: str, place: str, fault: str) -> SourceError:
-        return SourceError(code, f"{self.name}: {place}: {fault}", hint="export the source again, or mend it there")
+        return SourceError(
+            code, printable(f"{self.name}: {place}: {fault}"), hint="export the source again, or mend it there"
+        )
 
 
 Rule = Callable[[Context, Any, str], Any]

@@ -216,3 +216,16 @@ def test_a_morph_target_that_lost_its_attribute_keeps_its_place(tmp_path: Path) 
     assert [set(target) for target in targets] == [{"POSITION"}, {"POSITION"}]
     assert not targets[0]["POSITION"].any()
     assert targets[1]["POSITION"].any()
+
+
+def test_names_from_strangers_cannot_break_a_line_or_colour_a_terminal(tmp_path: Path) -> None:
+    """They are escaped in messages, repairs and warnings, and kept in the scene."""
+    name = "a\n\x1b[31mb\u202e"
+    build = quad(images=[{"uri": name}], textures=[{"source": 0}], extensionsUsed=[name])
+    build.json["meshes"][0]["primitives"][0]["attributes"][f"TEX{name}"] = 0
+    scene = read(tmp_path, build)
+    assert len(scene.repairs) == 3
+    assert all(line.isprintable() for line in (*scene.repairs, *scene.warnings))
+    assert scene.json["extensionsUsed"] == [name]
+    build.json["meshes"][0]["primitives"][0]["attributes"][f"_{name}"] = 99
+    assert refusal(tmp_path, build).message.isprintable()
