@@ -6,6 +6,7 @@ from assetpipe.quality.cameras import Camera, three_quarter, views
 from assetpipe.quality.drawables import Box, Drawable, Texture, drawn_box
 from assetpipe.quality.poster import render_poster
 from assetpipe.quality.render import Frame, Look, render
+from assetpipe.quality.report import report_html
 from assetpipe.quality.validator import ValidatorMessage, ValidatorReport, validate_glb, validate_glbs
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "drawn_box",
     "render",
     "render_poster",
+    "report_html",
     "three_quarter",
     "validate_glb",
     "validate_glbs",

@@ -50,15 +50,15 @@ def three_quarter(drawables: Sequence[Drawable], box: Box, margin: float) -> Cam
     corners = np.concatenate([(item.positions[item.indices] - box.centre) for item in drawables if len(item.indices)])
     x, y, z = corners @ right, corners @ up, corners @ forward
     zoom = half * (1.0 - margin)
-    away = float(max((np.abs(x) / zoom - z).max(), (np.abs(y) / zoom - z).max(), box.size * 1e-3))
+    least = max(-1.05 * float(z.min()), box.size / 2.0)
+    away = float(max((np.abs(x) / zoom - z).max(), (np.abs(y) / zoom - z).max(), least))
     shift = (0.0, 0.0)
     for _ in range(4):  # nearer parts look larger: where the middle is depends on the distance, and the other way round
         across, upward = x / (away + z), y / (away + z)
         middle = (across.max() + across.min()) / 2.0, (upward.max() + upward.min()) / 2.0
         extent = max(across.max() - across.min(), upward.max() - upward.min()) / 2.0
         shift = (float(middle[0] / half), float(middle[1] / half))
-        away = float(away * extent / zoom)
-        away = max(away, float(-z.min()) * 1.05)
+        away = max(float(away * extent / zoom), least)
     return Camera(box.centre - forward * away, right * half, up * half, forward, shift=shift)
 
 

@@ -56,7 +56,7 @@ def _self_contained(subject: Subject) -> str:
 
 
 def _images_readable(subject: Subject) -> str:
-    return f"{len(subject.pictures)} images are what they say they are"
+    return f"images: {len(subject.pictures)}, each what it says it is"
 
 
 def _draco_agrees(subject: Subject) -> str:
@@ -69,11 +69,11 @@ def _draco_agrees(subject: Subject) -> str:
         said = reading.document.accessors[primitive.attributes.POSITION].count, reading.triangles(primitive) * 3
         if counts != said:
             raise ReadingError(f"Draco holds (vertices, indices) {counts}, the accessors say {said}")
-    return f"{checked} Draco primitives hold what their accessors say"
+    return f"primitives in Draco: {checked}, each with what its accessors say"
 
 
 def _scene_is_sound(subject: Subject) -> str:
-    return f"{len(subject.reading.parts)} primitives are drawn"
+    return f"primitives drawn: {len(subject.reading.parts)}"
 
 
 def _roots_moved(subject: Subject) -> float:

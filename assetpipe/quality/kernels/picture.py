@@ -52,7 +52,7 @@ def cast_ground(model: Model, rays: Rays, ground: Ground, first_row: int, found:
         raw = rays.towards[r]
         local = wp.vec3(raw[0] * turn[0] - raw[1] * turn[1], raw[0] * turn[1] + raw[1] * turn[0], raw[2])
         share = blocked(model, p, upon(wp.vec3(0.0, 1.0, 0.0), local), rays.reach, rays.step)
-        hidden = hidden + (1.0 - share) * (1.0 - share)
+        hidden = hidden + (1.0 - share)
     found[y, x] = hidden / float(rays.count)
 
 
@@ -120,8 +120,10 @@ def take(
             if view.parallel == 0:
                 spread = pixel * at
             tick = ((x * 7 + y * 13 + (x * y) % 5) % rays.turns.shape[0]) * rays.period + s
-            colour = film(shade(model, studio, rays, hit, d, origin + d * at, spread, tick))
+            colour = shade(model, studio, rays, hit, d, origin + d * at, spread, tick)
             paint = model.paints[model.paint[hit.face]]
+            if paint.unlit == 0:
+                colour = film(colour)
             light = light + colour * (left * hit.alpha)
             # Clear glass adds its reflections to what is behind it and takes little away.
             left = left * (1.0 - hit.alpha * (1.0 - paint.transmission * 0.88))
