@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from itertools import groupby
 
 from assetpipe.asset import Scene
 from assetpipe.geometry.join import Joined, join
 from assetpipe.geometry.morphs import drop_morphs, has_morphs
-from assetpipe.geometry.parts import Pieces, find_pieces, unseen, without
+from assetpipe.geometry.parts import Bools, crowded_out, find_pieces, unseen, without
 from assetpipe.geometry.split import split
-from assetpipe.geometry.surface import Copy, Target
+from assetpipe.geometry.surface import Copy, Surface, Target
 from assetpipe.geometry.transforms import drawn_triangles
 from assetpipe.geometry.trim import trim_attributes
 
@@ -55,19 +54,33 @@ def _levels(joined: Joined, targets: Sequence[Target]) -> Iterator[Decimated]:
     from assetpipe.geometry.kernels.collapse import collapse  # compiled on first use
 
     pieces = find_pieces(joined.surface)
-    gone = np.zeros(len(pieces.diameters), bool)
-    for copy, target in zip(collapse(joined.surface, targets), targets, strict=True):
-        gone = gone | unseen(pieces, 2 * target.error)
-        yield _level(joined, copy, target, pieces, gone)
+    crowded = [crowded_out(pieces, target.triangles) for target in targets]
+    for group in _descents(crowded):
+        start = without(joined.surface, pieces, crowded[group[0]])
+        for at, copy in zip(group, collapse(start, [targets[at] for at in group]), strict=True):
+            small = unseen(pieces, 2 * targets[at].error) & ~crowded[at]
+            surface = without(copy.surface, pieces, small)
+            notes = _notes(surface, targets[at], int(small.sum()), int(crowded[at].sum()))
+            yield _level(joined, replace(copy, surface=surface), notes)
 
 
-def _level(joined: Joined, copy: Copy, target: Target, pieces: Pieces, gone: np.ndarray) -> Decimated:
-    surface = without(copy.surface, pieces, gone)
-    if len(surface.corners) == len(joined.surface.corners):
-        return Decimated(joined.scene, 0.0)
-    notes = []
-    if gone.any():
-        notes.append(f"{int(gone.sum()):,} parts smaller than a pixel left out")
-    if surface.drawn > target.triangles:
-        notes.append(f"{target.triangles:,} triangles asked, {surface.drawn:,} left: nothing more can be collapsed")
-    return Decimated(split(joined, surface), copy.error, tuple(notes))
+def _descents(crowded: Sequence[Bools]) -> Iterator[list[int]]:
+    """Levels that start from the same pieces share one descent: as a rule all of them."""
+    for _, group in groupby(range(len(crowded)), key=lambda at: crowded[at].tobytes()):
+        yield list(group)
+
+
+def _notes(surface: Surface, target: Target, small: int, crowded: int) -> tuple[str, ...]:
+    asked = f"{target.triangles:,} triangles"
+    notes = (
+        (small, f"{small:,} parts smaller than a pixel left out"),
+        (crowded, f"the {crowded:,} smallest parts left out: {asked} are too few to draw them all"),
+        (surface.drawn > target.triangles, f"{asked} asked, {surface.drawn:,} left: nothing more can be collapsed"),
+    )
+    return tuple(note for applies, note in notes if applies)
+
+
+def _level(joined: Joined, copy: Copy, notes: tuple[str, ...]) -> Decimated:
+    if len(copy.surface.corners) == len(joined.surface.corners):
+        return Decimated(joined.scene, 0.0, notes)
+    return Decimated(split(joined, copy.surface), copy.error, notes)

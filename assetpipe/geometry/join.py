@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from assetpipe.asset import Array, Primitive, Scene
 from assetpipe.geometry.bounds import scene_bounds
 from assetpipe.geometry.directions import crosses
-from assetpipe.geometry.flat import is_flat
+from assetpipe.geometry.flat import flat_vertices
+from assetpipe.geometry.layers import separate_layers
 from assetpipe.geometry.pose import Pose
 from assetpipe.geometry.surface import Floats, Ints, Surface
 from assetpipe.geometry.welding import first_equal
@@ -23,6 +24,7 @@ UV_WORTH = (
 )
 NORMAL_WORTH = 0.005  # of the asset's radius: at half a pixel of 1024, 11 degrees
 COLOUR_WORTH = 0.01  # of the asset's radius: at half a pixel of 1024, a tenth of the range
+DIRECTIONS = ("NORMAL", "TANGENT")
 WIDTHS = {"TEXCOORD": 2, "NORMAL": 3, "COLOR": 4, "TANGENT": 3}
 
 
@@ -36,8 +38,8 @@ class Part:
     scale: float
     """Metres per unit of the mesh."""
     copies: int
-    flat: bool
-    """Every triangle has its own normal: normals follow from the triangles, so none are solved for."""
+    flat: NDArray[np.bool_]
+    """(vertices,) whose triangles each have their own normal: normals follow from triangles, so none are solved for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,29 +66,38 @@ def join(scene: Scene) -> Joined | None:
     starts = np.array([0, *accumulate(counts)], np.int32)
     mesh = np.repeat([part.mesh for part in parts], counts)
     places = first_equal([np.concatenate([part.source.positions for part in parts]), mesh])
+    parts = tuple(
+        replace(part, flat=flat_vertices(part.source, places[start : start + count]))
+        for part, start, count in zip(parts, starts, counts, strict=False)
+    )
     columns = tuple(_columns(parts))
     uv_scales, spans = _uv_scales(parts, [name for name, _ in columns if name.startswith("TEXCOORD")])
     attributes = _attributes(parts, columns, uv_scales)
     wedges = _wedges(parts, places, attributes)
     kept = np.flatnonzero(wedges == np.arange(len(wedges)))
-    wedge_number = _numbers(kept, len(wedges))[wedges]
     vertices = np.flatnonzero(places == np.arange(len(places)))
-    faces = [len(part.source.indices) // 3 for part in parts]
-    corners = np.concatenate(
-        [wedge_number[part.source.indices.astype(np.int64) + start] for part, start in zip(parts, starts, strict=False)]
-    )
-    radius = scene_bounds(scene).radius
+    wedge_vertex = _numbers(vertices, len(places))[places[kept]]
+    corners = _numbers(kept, len(wedges))[wedges][_corners(parts, starts)]
+    layers = separate_layers(corners, wedge_vertex, len(vertices))
+    faces = [part.source.triangles for part in parts]
+    positions = np.concatenate([metres(part.source.positions, part.scale) for part in parts])
     surface = Surface(
-        positions=np.concatenate([metres(part.source.positions, part.scale) for part in parts])[vertices],
-        corners=np.ascontiguousarray(corners.reshape(-1, 3), np.int32),
-        wedge_vertex=_numbers(vertices, len(places))[places[kept]],
-        attributes=np.ascontiguousarray(attributes[kept]),
-        weights=_weights(columns, spans, radius or 1.0),
+        positions=positions[vertices[layers.vertices]],
+        corners=np.ascontiguousarray(layers.corners, np.int32),
+        wedge_vertex=layers.wedge_vertex,
+        attributes=attributes[kept[layers.wedges]],
+        weights=_weights(columns, spans, scene_bounds(scene).radius or 1.0),
         group=np.repeat(np.arange(len(parts), dtype=np.int32), faces),
         copies=np.repeat(np.array([part.copies for part in parts], np.int32), faces),
-        origin=np.arange(len(kept), dtype=np.int32),
+        origin=np.arange(len(layers.wedges), dtype=np.int32),
     )
-    return Joined(scene, surface, parts, starts, kept.astype(np.int32), columns, uv_scales)
+    return Joined(scene, surface, parts, starts, kept[layers.wedges].astype(np.int32), columns, uv_scales)
+
+
+def _corners(parts: Sequence[Part], starts: Ints) -> NDArray[np.int64]:
+    """(f, 3) source vertices."""
+    corners = [part.source.indices.astype(np.int64) + start for part, start in zip(parts, starts, strict=False)]
+    return np.concatenate(corners).reshape(-1, 3)
 
 
 def _parts(scene: Scene) -> Iterator[Part]:
@@ -94,7 +105,14 @@ def _parts(scene: Scene) -> Iterator[Part]:
     for at, mesh in enumerate(scene.meshes):
         for number, primitive in enumerate(mesh.primitives):
             if primitive.triangles:
-                yield Part(at, number, primitive, pose.scales[at], max(1, pose.copies[at]), is_flat(primitive))
+                yield Part(
+                    at,
+                    number,
+                    primitive,
+                    pose.scales[at],
+                    max(1, pose.copies[at]),
+                    np.zeros(len(primitive.positions), bool),
+                )
 
 
 def metres(positions: Floats, scale: float) -> Floats:
@@ -125,8 +143,11 @@ def _varies(part: Part, name: str) -> bool:
 
 
 def solved_attribute(part: Part, name: str) -> Array | None:
-    """Directions of flat parts follow from their triangles."""
-    return None if part.flat and name in ("NORMAL", "TANGENT") else part.source.attributes.get(name)
+    """Zeros for directions that follow from flat triangles, None where all do."""
+    values = part.source.attributes.get(name)
+    if values is None or name not in DIRECTIONS or not part.flat.any():
+        return values
+    return None if part.flat.all() else np.where(part.flat[:, None], values.dtype.type(0), values)
 
 
 def _uv_scales(parts: Sequence[Part], names: Sequence[str]) -> tuple[dict[str, Floats], dict[str, float]]:
@@ -176,7 +197,7 @@ def _padded(values: Array, where: slice) -> Array:
 def _wedges(parts: Sequence[Part], places: Array, attributes: Floats) -> NDArray[np.int64]:
     """(source vertices,) the first that is the same wedge: flat parts join those that only their normals kept apart."""
     wedges = np.arange(len(places))
-    flat = np.repeat([part.flat for part in parts], [len(part.source.positions) for part in parts])
+    flat = np.concatenate([part.flat for part in parts])
     if flat.any():
         part_of = np.repeat(np.arange(len(parts)), [len(part.source.positions) for part in parts])
         some = np.flatnonzero(flat)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from assetpipe.asset import TRIANGLES, Array, Mesh, Primitive, Scene
 from assetpipe.geometry.directions import square_to, unit
 from assetpipe.geometry.flat import with_flat_normals
-from assetpipe.geometry.join import Joined, Part, metres, solved_attribute
+from assetpipe.geometry.join import DIRECTIONS, Joined, Part, metres, solved_attribute
 from assetpipe.geometry.surface import Ints, Surface
 
 BOUND = ("JOINTS_", "WEIGHTS_")  # what moves a vertex, and so must be the same on both sides of a seam
@@ -53,8 +53,8 @@ def _mesh(mesh: Mesh, at: int, made: Mapping[tuple[int, int], Primitive]) -> Mes
 
 
 def _binding(joined: Joined, surface: Surface) -> Ints:
-    """(w,) the source vertex that tells what moves each wedge. Wedges of one vertex may stem from different places after
-    a collapse: then they all follow the first of them, or the seam would tear open when it moves."""
+    """(w,) the source vertex that tells what moves each wedge. Wedges of one vertex may stem from different places
+    after a collapse: then they all follow the first of them, or the seam would tear open when it moves."""
     first = np.zeros(len(surface.positions), np.int32)
     first[surface.wedge_vertex[::-1]] = surface.origin[::-1]
     leader = first[surface.wedge_vertex]
@@ -79,9 +79,15 @@ def _primitive(joined: Joined, surface: Surface, piece: Slice, binding: Ints) ->
         }
         for at, target in enumerate(source.targets)
     )
-    solved = _solved(joined, surface, piece, fetched)
+    solved = _sound(_solved(joined, surface, piece, fetched), fetched)
+    solved |= {
+        name: np.where(piece.part.flat[own][:, None], fetched[name], solved[name])
+        for name in DIRECTIONS
+        if name in solved
+    }
     made = replace(source, indices=piece.indices, attributes={**fetched, **solved}, targets=targets)
-    return with_flat_normals(made) if piece.part.flat and "NORMAL" in fetched else made
+    flat = piece.part.flat[own][piece.indices[::3]]
+    return with_flat_normals(made, flat) if "NORMAL" in fetched and flat.any() else made
 
 
 def _bound(joined: Joined, piece: Slice, sources: Ints, key: tuple[int | None, str]) -> Array:
@@ -117,7 +123,7 @@ def _solved(joined: Joined, surface: Surface, piece: Slice, fetched: Mapping[str
             width = min(values.shape[1], where.stop - where.start)
             columns = surface.attributes[piece.wedges, where.start : where.start + width]
             solved[name] = columns / joined.uv_scales[name][piece.number] if name in joined.uv_scales else columns
-    return _sound(solved, fetched)
+    return solved
 
 
 def _sound(solved: dict[str, Array], fetched: Mapping[str, Array]) -> dict[str, Array]:
