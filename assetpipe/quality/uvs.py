@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from assetpipe.asset import Array
-from assetpipe.quality.kernels.uv_raster import coverage
 from assetpipe.quality.pictures import Picture, texture_images
 from assetpipe.quality.reading import Reading, ReadingError
 
@@ -76,6 +75,8 @@ def density(reading: Reading, pieces: list[Unwrapped], images: list[Picture]) ->
 def overlapping(pieces: list[Unwrapped]) -> float:
     """Percent of the texels that a material's triangles cover, covered more than once. A primitive that several nodes
     draw counts once, and materials do not share a texture."""
+    from assetpipe.quality.kernels.uv_raster import coverage  # Warp takes half a second; few checks need it
+
     if outside(pieces):
         raise ReadingError("the texture is tiled, so triangles share it on purpose")
     once = {id(piece.primitive): piece for piece in pieces}

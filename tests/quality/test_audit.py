@@ -126,7 +126,7 @@ def test_mirrored_and_overlapping_uvs_are_told_from_upright_ones() -> None:
     assert found(model(upright, **textured), "mirrored UV triangles", profile="khronos").verdict == "pass"
     assert "2;" in found(model(turned, **textured), "mirrored UV triangles", profile="khronos").message
     assert found(model(upright, **textured), "overlapping UVs", profile="khronos").verdict == "pass"
-    assert "99.9 %" in found(model(upright, turned, **textured), "overlapping UVs", profile="khronos").message
+    assert " 99." in found(model(upright, turned, **textured), "overlapping UVs", profile="khronos").message
 
 
 def test_texel_density_is_in_texels_per_metre_of_the_world() -> None:
