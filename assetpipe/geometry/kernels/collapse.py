@@ -18,6 +18,7 @@ over vertices along a Morton curve. What may be collapsed is decided in stages; 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import warp as wp
@@ -25,15 +26,27 @@ import warp as wp
 from assetpipe.geometry.kernels import runtime
 from assetpipe.geometry.kernels.founding import found
 from assetpipe.geometry.kernels.pieces import drop_pieces
-from assetpipe.geometry.kernels.records import AREA, KEY, NEVER
+from assetpipe.geometry.kernels.records import DEAD, NEVER
 from assetpipe.geometry.kernels.state import State, as_mesh, compact, extract, lay_out
 from assetpipe.geometry.kernels.sweep import sweep
 from assetpipe.geometry.surface import Copy, Surface, Target
 
 STRAY = 2.0
 """Largest distance of a smooth surface from its decimated form, over the kernel's rms distance to planes."""
+NOISE = 5e-6**2
+"""Squared, of the extent: how far the planes of small float32 triangles on one plane stray from it at its other end."""
+SAMPLE = 8192
 LAST_STAGE = 4
 CLOCK_LIMIT = 1 << 30
+
+
+@dataclass(frozen=True)
+class Rules:
+    stage: int
+    gate: float
+    """Squared internal length: a collapse that strays farther is refused."""
+    enough: int
+    """Triangles drawn at which the sweeps stop."""
 
 
 def collapse(surface: Surface, targets: Sequence[Target]) -> list[Copy]:
@@ -52,52 +65,51 @@ def collapse(surface: Surface, targets: Sequence[Target]) -> list[Copy]:
 
 def _descend(state: State, target: Target) -> State:
     """First as far as the error allows, then on until the budget is met."""
-    gate = (max(target.error, 0.0) * state.scale / STRAY) ** 2
-    state = _exhaust(state, 1, gate, 0)
+    gate = (max(target.error, 0.0) * state.scale / STRAY) ** 2 + NOISE
+    state = _exhaust(state, Rules(1, gate, 0))
     for stage in range(2, LAST_STAGE + 1):
         if state.drawn > target.triangles:
-            state = _exhaust(state, stage, np.inf, target.triangles)
+            state = _exhaust(state, Rules(stage, NEVER, target.triangles))
     if state.drawn > target.triangles:
         state = drop_pieces(state, target.triangles)
     return state
 
 
-def _exhaust(state: State, stage: int, gate: float, enough: int) -> State:
-    """Sweeps under a rising threshold until `enough` triangles are left or nothing more collapses."""
-    state = _renew(state)
-    state = _sweep(state, stage, (0.0, gate), enough)
-    threshold = _first_threshold(state)
-    while state.drawn > enough:
+def _exhaust(state: State, rules: Rules) -> State:
+    """Sweeps under a rising threshold until enough triangles are left or nothing more collapses."""
+    state = _tidy(_renew(state, rules))
+    threshold, typical = _first_thresholds(state, rules)
+    while state.drawn > rules.enough:
         before = state.drawn
-        state = _sweep(state, stage, (threshold, gate), enough)
-        fell = before - state.drawn
-        if threshold >= NEVER and fell * 1000 <= before:
+        _sweep(state, rules, threshold)
+        idle = (before - state.drawn) * 1000 <= before
+        if idle and (threshold >= NEVER or (rules.gate < NEVER and threshold > typical)):
             break
-        threshold = _next_threshold(state, threshold, (gate, enough))
         state = _tidy(state)
+        threshold = _next_threshold(state, rules, threshold)
     return state
 
 
-def _sweep(state: State, stage: int, limits: tuple[float, float], enough: int) -> State:
-    threshold, gate = limits
-    state.arrays["counts"][1] = state.arrays["counts"][3] = 0
-    wp.launch(sweep, dim=1, inputs=[as_mesh(state, stage), threshold, min(gate, NEVER), enough], device="cpu")
-    return state
+def _sweep(state: State, rules: Rules, threshold: float, step: int = 1) -> None:
+    inputs = [as_mesh(state, rules.stage), threshold, rules.gate, rules.enough, step]
+    wp.launch(sweep, dim=1, inputs=inputs, device="cpu")
 
 
-def _first_threshold(state: State) -> float:
-    keys = state.keys[state.keys < NEVER]
-    return float(np.quantile(keys, 0.05)) if len(keys) else NEVER
+def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
+    """What the cheapest of twenty edges and what the median one costs, by a sample."""
+    step = max(1, len(state.keys) // SAMPLE)
+    _sweep(state, rules, 0.0, step)
+    keys = state.keys[::step]
+    keys = keys[keys < NEVER]
+    return (float(np.quantile(keys, 0.05)), float(np.quantile(keys, 0.5))) if len(keys) else (NEVER, NEVER)
 
 
-def _next_threshold(state: State, threshold: float, goal: tuple[float, int]) -> float:
+def _next_threshold(state: State, rules: Rules, threshold: float) -> float:
     """Four times as much while far from the goal, 1.3 times near it; over a gap in the costs in one step."""
-    gate, enough = goal
     waiting = state.keys[(state.keys > threshold) & (state.keys < NEVER)]
-    most = float(state.arrays["record"][:, AREA].max(initial=0.0)) * 2.0 * gate
-    if len(waiting) == 0 or threshold > most:
+    if len(waiting) == 0:
         return NEVER
-    far = state.drawn / max(enough, 1)
+    far = state.drawn / max(rules.enough, 1)
     factor = 4.0 if far > 8 else 2.0 if far > 2 else 1.3
     return max(threshold * factor, float(waiting.min()))
 
@@ -112,8 +124,7 @@ def _tidy(state: State) -> State:
     return state
 
 
-def _renew(state: State) -> State:
-    """Every edge is to be weighed anew: the rules or the gate have changed."""
-    state = compact(state)
-    state.arrays["record"][:, KEY] = 0.0
+def _renew(state: State, rules: Rules) -> State:
+    """Edges that were refused are to be weighed anew: the rules or the gate have changed."""
+    state.keys[state.keys < DEAD] = 0.0
     return state

@@ -38,8 +38,9 @@ JUNCTION = wp.constant(2)
 # columns of Mesh.near, one row per neighbour of the vertex that is visited
 VERTEX, OUT, IN, A0, B0, A1, B1, SHARED, OTHERS, MIXED = (wp.constant(i) for i in range(10))
 NEAR = 10
-DEAD = 1.0e38
-NEVER = 1.0e30
+DEAD = 2.0**126
+NEVER = 2.0**100
+"""Key of a vertex that can do nothing for now; DEAD: for ever. Powers of two: the same in float32 and float64."""
 
 
 @wp.struct

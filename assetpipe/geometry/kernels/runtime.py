@@ -25,7 +25,7 @@ EXACT: dict[str, Any] = {
     "enable_backward": False,
     "fuse_fp": False,
     "fast_math": False,
-    "cpu_compiler_flags": "-ffp-contract=off",
+    "cpu_compiler_flags": "-ffp-contract=off -mllvm=-inline-threshold=9000",
 }
 
 

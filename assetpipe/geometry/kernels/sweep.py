@@ -52,7 +52,7 @@ def is_turned(m: Mesh, c: int, q: wp.vec3d, p: wp.vec3d) -> bool:
     edges = ee + wp.dot(A - p, A - p) + wp.dot(B - p, B - p)
     if nn < SLIVER * SLIVER * edges * edges:
         before = ee + wp.dot(A - q, A - q) + wp.dot(B - q, B - q)
-        return nn * before * before <= ww * edges * edges  # thinner than it was, relative to its size
+        return nn * before * before < ww * edges * edges  # thinner than it was, relative to its size
     return False
 
 
@@ -285,8 +285,9 @@ def join(m: Mesh, v: int, s: int, n: int, x: wp.vec3d):
 
 
 @wp.func
-def weigh(m: Mesh, v: int, k: int, gate: wp.float64):
-    """Plan every edge that v owns. A plan beyond the gate is refused, for now."""
+def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64) -> bool:
+    """Plan every edge that v owns; returns whether one was refused that is cheap, but strays beyond the gate."""
+    held = wp.bool(False)
     for s in range(k):
         m.choice[s, 3] = wp.float64(DEAD)
         if m.near[s, VERTEX] > v:
@@ -294,8 +295,10 @@ def weigh(m: Mesh, v: int, k: int, gate: wp.float64):
             if way[3] >= wp.float64(0.0):
                 for j in range(5):
                     m.choice[s, j] = way[j]
-                if way[4] > gate:
-                    m.choice[s, 3] = wp.float64(NEVER)
+                if way[4] > gate and way[3] <= threshold:
+                    m.choice[s, 3] = wp.float64(DEAD)
+                    held = wp.bool(True)
+    return held
 
 
 @wp.func
@@ -309,8 +312,9 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64):
     k = neighbours(m, n, clock)
     m.counts[2] = m.counts[2] + wp.int64(k)
     m.kind[v] = wp.int8(kind_of(m, k))
-    weigh(m, v, k, gate)
-    key = wp.float64(1.0e38)  # a literal: Warp would write into the named constant itself
+    key = wp.min(wp.float64(NEVER), wp.float64(DEAD))  # a copy: Warp would write into the constant itself
+    if weigh(m, v, k, threshold, gate):
+        key = threshold
     while True:
         best = wp.int32(0)
         for s in range(1, k):
@@ -332,8 +336,9 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64):
 
 
 @wp.kernel
-def sweep(m: Mesh, threshold: wp.float64, gate: wp.float64, enough: wp.int64):
-    """Collapse every edge that costs no more than the threshold and strays no more than sqrt(gate), until `enough`."""
-    for v in range(m.head.shape[0]):
+def sweep(m: Mesh, threshold: wp.float64, gate: wp.float64, enough: wp.int64, step: int):
+    """Collapse every edge that costs no more than the threshold and strays no more than sqrt(gate), until `enough`
+    triangles are left; only at every step-th vertex."""
+    for v in range(0, m.head.shape[0], step):
         if wp.float64(m.record[v, KEY]) <= threshold and m.counts[0] > enough:
             visit(m, v, threshold, gate)
