@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from assetpipe.asset import Json
@@ -21,17 +21,20 @@ def declare(document: Json, source: Json, required: Sequence[str]) -> Json:
     return {**rest, **{key: names for key, names in lists.items() if names}}
 
 
-def extensions_in(value: Any) -> Iterator[str]:
+def extensions_in(document: Json) -> list[str]:
     """Every name under an `extensions` key, in the order of the document; `extras` are the author's own business."""
-    if isinstance(value, list):
-        for item in value:
-            yield from extensions_in(item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key == "extensions" and isinstance(item, dict):
-                yield from item
-            if key != "extras":
-                yield from extensions_in(item)
+    found: dict[str, None] = {}
+    waiting: list[Any] = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            named = value.get("extensions")
+            found |= dict.fromkeys(named) if isinstance(named, dict) else {}
+            inside = [own for key, own in value.items() if key != "extras"]
+        else:
+            inside = value
+        waiting.extend(own for own in reversed(inside) if isinstance(own, dict | list))
+    return list(found)
 
 
 def _ordered(found: Sequence[str], first: Sequence[str]) -> list[str]:

@@ -20,13 +20,15 @@ from assetpipe.container.grid import Grid, position_grids
 from assetpipe.container.plain import store
 
 FLOAT_ONLY = ("POSITION", "NORMAL", "TANGENT")
+UNUSED = Grid((0.0, 0.0, 0.0), 1.0, 1)
 Encoder = Callable[[Primitive, Grid], EncodedPrimitive]
 
 
 def encode_geometry(scene: Scene, compression: Compression) -> EncodedGeometry:
     """Encode every mesh of a pruned scene; `none` keeps each value, `draco` and `meshopt` quantise by the settings."""
     assert all(len(primitive.indices) for mesh in scene.meshes for primitive in mesh.primitives), "prune first"
-    grids = position_grids(scene, compression.position_bits)
+    kept = compression.geometry == "none"
+    grids = (UNUSED,) * len(scene.meshes) if kept else position_grids(scene, compression.position_bits)
     meshes = _encode_each(scene, grids, _encoder(compression))
     return EncodedGeometry(meshes, tuple(_extensions([primitive for mesh in meshes for primitive in mesh])))
 

@@ -49,18 +49,20 @@ def position_grids(scene: Scene, bits: int) -> tuple[Grid, ...]:
     shown = placements(scene)
     boxes = [_mesh_box(scene, mesh) for mesh in range(len(scene.meshes))]
     step = _asset_size(shown, boxes) / (2**bits - 1)
-    scales = [_scale(mesh, shown) for mesh in range(len(boxes))]
-    grids = {
-        scale: _span(_join([box for box, own in zip(boxes, scales, strict=True) if own == scale]), step / scale)
-        for scale in dict.fromkeys(scales)
-    }
+    scales = _scales(shown, len(boxes))
+    members: dict[float, list[Array]] = {}
+    for box, scale in zip(boxes, scales, strict=True):
+        members.setdefault(scale, []).append(box)
+    grids = {scale: _span(_join(own), step / scale) for scale, own in members.items()}
     return tuple(grids[scale] for scale in scales)
 
 
-def _scale(mesh: int, shown: Sequence[Placement]) -> float:
-    """The largest at which a node shows the mesh, to three digits so that rounding in matrices splits no group."""
-    largest = max((placement.scale for placement in shown if placement.mesh == mesh), default=0.0)
-    return float(f"{largest:.3g}") or 1.0
+def _scales(shown: Sequence[Placement], meshes: int) -> list[float]:
+    """For each mesh, the largest at which a node shows it, to three digits so that rounding splits no group."""
+    largest = [0.0] * meshes
+    for placement in shown:
+        largest[placement.mesh] = max(largest[placement.mesh], float(placement.scale))
+    return [float(f"{scale:.3g}") or 1.0 for scale in largest]
 
 
 def _mesh_box(scene: Scene, mesh: int) -> Array:
@@ -80,15 +82,19 @@ def _join(boxes: Sequence[Array]) -> Array:
 
 def _asset_size(shown: Sequence[Placement], boxes: Sequence[Array]) -> float:
     """Largest side of the box around everything shown, metres; around the meshes themselves when no node shows one."""
-    box = _join([_move(boxes[placement.mesh], placement.matrix) for placement in shown] or boxes)
+    box = _join(boxes) if not shown else _shown_box(shown, boxes)
     size = float((box[1] - box[0]).max())
     return size if size > 0 else 1.0
 
 
-def _move(box: Array, matrix: Array) -> Array:
-    corners = np.array([[box[i, 0], box[j, 1], box[k, 2], 1.0] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    moved = corners @ matrix.T
-    return np.stack([moved[:, :3].min(axis=0), moved[:, :3].max(axis=0)])
+def _shown_box(shown: Sequence[Placement], boxes: Sequence[Array]) -> Array:
+    """By the corners of each mesh's box in each place."""
+    low, high = np.array([boxes[placement.mesh] for placement in shown]).transpose(1, 0, 2)
+    matrices = np.array([placement.matrix for placement in shown])
+    centre, half = (low + high) / 2, (high - low) / 2
+    middle = np.einsum("nij,nj->ni", matrices[:, :3, :3], centre) + matrices[:, :3, 3]
+    reach = np.einsum("nij,nj->ni", np.abs(matrices[:, :3, :3]), half)
+    return _join(list(np.stack([middle - reach, middle + reach], axis=1)))
 
 
 def _span(box: Array, step: float) -> Grid:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,34 +21,40 @@ class Placement:
 
 
 def placements(scene: Scene) -> list[Placement]:
-    matrices = _world_matrices(scene)
-    return list(_placed(scene, matrices, _animated_scales(scene)))
+    """One per node that shows a mesh."""
+    world = _world_matrices(scene)
+    stretches = _stretches(world)
+    animated = _animated_scales(scene)
+    skins = {skin: _bones(scene, skin, world) for skin in {node.skin for node in scene.nodes} if skin is not None}
+    return [
+        Placement(
+            node.mesh,
+            world[at] if node.skin is None else skins[node.skin][0],
+            (stretches[at] if node.skin is None else _stretches(skins[node.skin]).max())
+            * _instance_scale(scene, node.json)
+            * animated.get(at, 1.0),
+        )
+        for at, node in enumerate(scene.nodes)
+        if node.mesh is not None
+    ]
 
 
-def _placed(scene: Scene, matrices: list[Array], animated: dict[int, float]) -> Iterator[Placement]:
-    for index, node in enumerate(scene.nodes):
-        if node.mesh is None:
-            continue
-        bones = [matrices[index]] if node.skin is None else _bones(scene, node.skin, matrices)
-        scale = max(_stretch(bone) for bone in bones)
-        scale *= _instance_scale(scene, node.json) * animated.get(index, 1.0)
-        yield Placement(node.mesh, bones[0], scale)
+def _stretches(matrices: Array) -> Array:
+    """Largest singular value of the linear part of each of the (n, 4, 4)."""
+    values: Array = np.linalg.norm(matrices[:, :3, :3], 2, axis=(1, 2))
+    return values
 
 
-def _stretch(matrix: Array) -> float:
-    """Largest singular value of the linear part."""
-    return float(np.linalg.norm(matrix[:3, :3], 2))
-
-
-def _bones(scene: Scene, skin: int, matrices: list[Array]) -> list[Array]:
-    """Mesh to world by each joint of the skin, at rest."""
+def _bones(scene: Scene, skin: int, world: Array) -> Array:
+    """(joints, 4, 4) mesh to world at rest."""
     json = scene.json["skins"][skin]
-    joints = [matrices[joint] for joint in json["joints"]]
+    joints: Array = world[json["joints"]]
     if "inverseBindMatrices" not in json:
         return joints
-    inverse = scene.arrays[json["inverseBindMatrices"]].reshape(-1, 4, 4)
+    inverse = scene.arrays[json["inverseBindMatrices"]].reshape(-1, 4, 4)[: len(joints)]
     # glTF stores matrices by columns: an array read row by row holds the transpose.
-    return [joint @ bind.T.astype(float) for joint, bind in zip(joints, inverse, strict=False)]
+    bones: Array = joints @ inverse.transpose(0, 2, 1).astype(float)
+    return bones
 
 
 def _instance_scale(scene: Scene, node: Json) -> float:
@@ -70,21 +75,20 @@ def _animated_scales(scene: Scene) -> dict[int, float]:
     return grown
 
 
-def _world_matrices(scene: Scene) -> list[Array]:
-    """(4, 4) float64 per node; a node that no other names as child is a root."""
-    local = [local_matrix(node.json) for node in scene.nodes]
-    world: list[Array] = list(local)
+def _world_matrices(scene: Scene) -> Array:
+    """(nodes, 4, 4) float64; a node that no other names as child is a root."""
+    world = np.array([_local_matrix(node.json) for node in scene.nodes]).reshape(-1, 4, 4)
     children = {child for node in scene.nodes for child in node.children}
-    stack = [index for index in range(len(local)) if index not in children]
+    stack = [index for index in range(len(world)) if index not in children]
     while stack:
         parent = stack.pop()
         for child in scene.nodes[parent].children:
-            world[child] = world[parent] @ local[child]
+            world[child] = world[parent] @ world[child]
             stack.append(child)
     return world
 
 
-def local_matrix(node: Json) -> Array:
+def _local_matrix(node: Json) -> Array:
     """(4, 4) float64, for column vectors."""
     if "matrix" in node:
         return np.array(node["matrix"], float).reshape(4, 4).T
