@@ -41,7 +41,7 @@ function setCodec(encoder, { codec, quality }) {
   // Rate-distortion optimisation makes the blocks easier for zstd: none at 100.
   encoder.setRDOUASTC(quality < 100);
   encoder.setRDOUASTCDictSize(RDO_WINDOW);
-  encoder.setRDOUASTCQualityScalar((100 - quality) / 20);
+  encoder.setRDOUASTCQualityScalar((100 - quality) / 40);
 }
 
 function setColourSpace(encoder, role) {
