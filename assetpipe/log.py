@@ -40,8 +40,8 @@ def silent(_event: Event) -> None:
 class JsonLines:
     """One JSON object a line, for machines."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
 
     def __call__(self, event: Event) -> None:
         print(json.dumps(asdict(event), ensure_ascii=True), file=self._stream, flush=True)
@@ -56,8 +56,8 @@ class JsonLines:
 class Lines:
     """Prose, one line an event, for logs; steps only when `verbose`, nothing but warnings and failures when `quiet`."""
 
-    def __init__(self, stream: TextIO = sys.stderr, *, verbose: bool = False, quiet: bool = False) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None, *, verbose: bool = False, quiet: bool = False) -> None:
+        self._stream = stream or sys.stderr
         hidden: set[Kind] = set() if verbose else {"step"}
         self._hidden = hidden | {"note", "done"} if quiet else hidden
 

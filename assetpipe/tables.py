@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from assetpipe.checking import Checked
-from assetpipe.health import Health
-from assetpipe.inspection import Inspection
 from assetpipe.log import printable
+
+if TYPE_CHECKING:
+    from assetpipe.checking import Checked
+    from assetpipe.health import Health
+    from assetpipe.inspection import Inspection
 
 PIPE_WIDTH = 200
 MARKS = {

@@ -15,7 +15,7 @@ from tests import gltf_files
 from tests.commands import run
 from tests.shapes import sphere
 
-DOCUMENT, BINARY = gltf_files.document(sphere(16))
+DOCUMENT, BINARY = gltf_files.document(sphere(32))
 Make = Callable[[Path], Path]
 
 
