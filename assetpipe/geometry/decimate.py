@@ -61,7 +61,7 @@ def _levels(joined: Joined, targets: Sequence[Target]) -> Iterator[Decimated]:
             small = unseen(pieces, 2 * targets[at].error) & ~crowded[at]
             surface = without(copy.surface, pieces, small)
             notes = _notes(surface, targets[at], int(small.sum()), int(crowded[at].sum()))
-            yield _level(joined, replace(copy, surface=surface), notes)
+            yield _level(joined, replace(copy, surface=surface), notes, 2 * targets[at].error)
 
 
 def _descents(crowded: Sequence[Bools]) -> Iterator[list[int]]:
@@ -80,7 +80,7 @@ def _notes(surface: Surface, target: Target, small: int, crowded: int) -> tuple[
     return tuple(note for applies, note in notes if applies)
 
 
-def _level(joined: Joined, copy: Copy, notes: tuple[str, ...]) -> Decimated:
+def _level(joined: Joined, copy: Copy, notes: tuple[str, ...], pixel: float) -> Decimated:
     if len(copy.surface.corners) == len(joined.surface.corners):
         return Decimated(joined.scene, 0.0, notes)
-    return Decimated(split(joined, copy.surface), copy.error, notes)
+    return Decimated(split(joined, copy.surface, pixel=pixel), copy.error, notes)

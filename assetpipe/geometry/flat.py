@@ -1,20 +1,28 @@
-"""Flat shading: triangles that each have their own normal."""
+"""Flat shading: triangles that each have their own normal, by choice or because the source has no normals.
+
+A level has fewer, larger triangles than its source. Where the source's facets were too small to be seen, they would be
+seen in the level: there, its normals are smooth but for creases. Where they were seen, flat shading stays.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array, Primitive
+from assetpipe.geometry.creases import creased_normals, find_hinges
 from assetpipe.geometry.directions import crosses, square_to, unit
 from assetpipe.geometry.kernels.union import label_groups
-from assetpipe.geometry.welding import map_vertices, weld
+from assetpipe.geometry.welding import first_equal, map_vertices, weld
 
 Bools = NDArray[np.bool_]
 COS_TOLERANCE = float(np.cos(np.radians(1.0)))
 SAMPLE, FEW = 4096, 0.01
+COPLANAR = np.radians(0.5)
+SEEN_ANGLE = np.radians(4.0)
+CREASE = float(np.radians(40.0))  # edges bent by more stay hard where facets are smoothed away
 
 
 def flat_vertices(primitive: Primitive, places: Array) -> Bools:
@@ -37,14 +45,42 @@ def flat_vertices(primitive: Primitive, places: Array) -> Bools:
     return ~smooth[piece[local.reshape(-1)]]
 
 
-def with_flat_normals(primitive: Primitive, flat: Bools) -> Primitive:
-    """Each triangle that is `flat` (f,) its own normal; vertices are shared where normals are equal."""
+@dataclass(frozen=True)
+class Facets:
+    """The triangles of a surface as someone sees them who looks for facets."""
+
+    length: float
+    """Of a typical edge."""
+    angle: float
+    """At which its two triangles stand, radians; edges within a plane do not count."""
+
+    def show(self, pixel: float) -> bool:
+        """Whether flat shading can be told from smooth; `pixel` in units of the mesh."""
+        return self.length > 2 * pixel and self.angle > SEEN_ANGLE
+
+
+def measure_facets(primitive: Primitive) -> Facets:
+    places = first_equal([primitive.positions])
+    hinges = find_hinges(primitive.positions, places[primitive.indices].reshape(-1, 3))
+    bent = np.abs(hinges.cosines) < np.cos(COPLANAR)
+    if not bent.any():
+        return Facets(np.inf, np.inf)
+    ends = primitive.positions[primitive.indices[hinges.first[bent]]].astype(np.float64)
+    length = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
+    return Facets(float(np.median(length)), float(np.median(np.arccos(np.clip(hinges.cosines[bent], -1, 1)))))
+
+
+def with_flat_normals(primitive: Primitive, flat: Bools, crease: float) -> Primitive:
+    """Each triangle that is `flat` (f,) its own normal, but for edges bent by less than `crease` radians; vertices are
+    shared where normals are equal."""
     split = map_vertices(primitive, lambda array: array[primitive.indices])
-    along = unit(crosses(primitive.positions, primitive.indices.reshape(-1, 3)))
-    along[~along.any(axis=1)] = (0.0, 1.0, 0.0)
-    normals = np.where(flat[:, None], along, 0).astype(np.float32)
+    triangles = first_equal([primitive.positions])[primitive.indices].reshape(-1, 3)
+    normals = np.zeros((len(triangles), 3, 3), np.float32)
+    normals[flat] = creased_normals(primitive.positions, triangles[flat], crease)
+    normals[flat & ~normals.any(axis=(1, 2))] = (0.0, 1.0, 0.0)
     own = np.repeat(flat, 3)[:, None]
-    directions = {"NORMAL": np.where(own, np.repeat(normals, 3, axis=0), split.attributes["NORMAL"])}
+    before = split.attributes.get("NORMAL", np.zeros((len(own), 3), np.float32))
+    directions = {"NORMAL": np.where(own, normals.reshape(-1, 3), before)}
     if "TANGENT" in split.attributes:
         tangents = split.attributes["TANGENT"]
         directions["TANGENT"] = np.where(own, square_to(directions["NORMAL"], tangents), tangents)

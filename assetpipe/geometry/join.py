@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from assetpipe.asset import Array, Primitive, Scene
 from assetpipe.geometry.bounds import scene_bounds
 from assetpipe.geometry.directions import crosses
-from assetpipe.geometry.flat import flat_vertices
+from assetpipe.geometry.flat import Facets, flat_vertices, measure_facets
 from assetpipe.geometry.layers import separate_layers
 from assetpipe.geometry.pose import Pose
 from assetpipe.geometry.surface import Floats, Ints, Surface
@@ -40,6 +41,10 @@ class Part:
     copies: int
     flat: NDArray[np.bool_]
     """(vertices,) whose triangles each have their own normal: normals follow from triangles, so none are solved for."""
+
+    @cached_property
+    def facets(self) -> Facets:
+        return measure_facets(self.source)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from assetpipe.asset import TRIANGLES, Array, Mesh, Primitive, Scene
 from assetpipe.geometry.directions import square_to, unit
-from assetpipe.geometry.flat import with_flat_normals
+from assetpipe.geometry.flat import CREASE, with_flat_normals
 from assetpipe.geometry.join import DIRECTIONS, Joined, Part, metres, solved_attribute
 from assetpipe.geometry.surface import Ints, Surface
 
@@ -27,8 +27,9 @@ class Slice:
     indices: NDArray[np.uint32]
 
 
-def split(joined: Joined, surface: Surface) -> Scene:
-    """Order of meshes, nodes and materials as they were; a primitive of which nothing is left is gone."""
+def split(joined: Joined, surface: Surface, *, pixel: float = 0.0) -> Scene:
+    """Order of meshes, nodes and materials as they were; a primitive of which nothing is left is gone. Facets of the
+    source that are too small to be seen at `pixel` metres are drawn smooth."""
     order = np.argsort(surface.group, kind="stable")
     ends = np.searchsorted(surface.group[order], np.arange(len(joined.parts) + 1))
     binding = _binding(joined, surface)
@@ -38,7 +39,8 @@ def split(joined: Joined, surface: Surface) -> Scene:
         if len(faces):
             wedges, indices = np.unique(surface.corners[faces], return_inverse=True)
             piece = Slice(part, number, wedges, indices.reshape(-1).astype(np.uint32))
-            made[part.mesh, part.primitive] = _primitive(joined, surface, piece, binding)
+            primitive, flat = _primitive(joined, surface, piece, binding)
+            made[part.mesh, part.primitive] = _shade(primitive, part, flat, pixel)
     meshes = tuple(_mesh(mesh, at, made) for at, mesh in enumerate(joined.scene.meshes))
     return replace(joined.scene, meshes=meshes)
 
@@ -64,7 +66,8 @@ def _binding(joined: Joined, surface: Surface) -> Ints:
     return sources
 
 
-def _primitive(joined: Joined, surface: Surface, piece: Slice, binding: Ints) -> Primitive:
+def _primitive(joined: Joined, surface: Surface, piece: Slice, binding: Ints) -> tuple[Primitive, NDArray[np.bool_]]:
+    """And which of its triangles are flat."""
     own = joined.wedge_source[surface.origin[piece.wedges]] - joined.starts[piece.number]
     bound = binding[piece.wedges]
     source = piece.part.source
@@ -86,8 +89,15 @@ def _primitive(joined: Joined, surface: Surface, piece: Slice, binding: Ints) ->
         if name in solved
     }
     made = replace(source, indices=piece.indices, attributes={**fetched, **solved}, targets=targets)
-    flat = piece.part.flat[own][piece.indices[::3]]
-    return with_flat_normals(made, flat) if "NORMAL" in fetched and flat.any() else made
+    return made, piece.part.flat[own][piece.indices[::3]]
+
+
+def _shade(made: Primitive, part: Part, flat: NDArray[np.bool_], pixel: float) -> Primitive:
+    """Normals of the `flat` (f,) triangles; none where the source has none and shows its facets."""
+    smooth = flat.any() and not part.facets.show(pixel / part.scale)
+    if not smooth and ("NORMAL" not in made.attributes or not flat.any()):
+        return made
+    return with_flat_normals(made, flat, CREASE if smooth else 0.0)
 
 
 def _bound(joined: Joined, piece: Slice, sources: Ints, key: tuple[int | None, str]) -> Array:
