@@ -83,40 +83,64 @@ def _pyramid(start: int, levels: Sequence[Array], texture: Texture) -> Any:
 
 def _paint(material: Material | None, texture_row: Mapping[int, int]) -> Any:
     json: Json = material.json if material else {}
-    pbr, extensions = json.get("pbrMetallicRoughness", {}), json.get("extensions", {})
-    strength = extensions.get("KHR_materials_emissive_strength", {}).get("emissiveStrength", 1.0)
-    coat = extensions.get("KHR_materials_clearcoat", {})
+    pbr = _table(json, "pbrMetallicRoughness")
+    coat = _extension(json, "KHR_materials_clearcoat")
+    glow = _number(_extension(json, "KHR_materials_emissive_strength"), "emissiveStrength", 1.0)
     paint = Paint()
-    paint.base = wp.vec4(*pbr.get("baseColorFactor", (1.0, 1.0, 1.0, 1.0)))
-    paint.emissive = wp.vec3(*(part * strength for part in json.get("emissiveFactor", (0.0, 0.0, 0.0))))
-    paint.metallic, paint.roughness = pbr.get("metallicFactor", 1.0), pbr.get("roughnessFactor", 1.0)
-    paint.bump = json.get("normalTexture", {}).get("scale", 1.0)
-    paint.occlusion = json.get("occlusionTexture", {}).get("strength", 1.0)
-    paint.cutoff = json.get("alphaCutoff", 0.5)
-    paint.transmission = extensions.get("KHR_materials_transmission", {}).get("transmissionFactor", 0.0)
-    paint.coat, paint.coat_roughness = coat.get("clearcoatFactor", 0.0), coat.get("clearcoatRoughnessFactor", 0.0)
+    paint.base = wp.vec4(*_numbers(pbr, "baseColorFactor", (1.0, 1.0, 1.0, 1.0)))
+    paint.emissive = wp.vec3(*_numbers(json, "emissiveFactor", (0.0, 0.0, 0.0))) * glow
+    paint.metallic, paint.roughness = _number(pbr, "metallicFactor", 1.0), _number(pbr, "roughnessFactor", 1.0)
+    paint.bump = _number(_table(json, "normalTexture"), "scale", 1.0)
+    paint.occlusion = _number(_table(json, "occlusionTexture"), "strength", 1.0)
+    paint.cutoff = _number(json, "alphaCutoff", 0.5)
+    paint.transmission = _number(_extension(json, "KHR_materials_transmission"), "transmissionFactor", 0.0)
+    paint.coat, paint.coat_roughness = (
+        _number(coat, "clearcoatFactor", 0.0),
+        _number(coat, "clearcoatRoughnessFactor", 0.0),
+    )
     paint.alpha_mode = ALPHA_MODES.get(material.alpha_mode, 0) if material else 0
     paint.double_sided = int(material.double_sided) if material else 0
-    paint.unlit = int("KHR_materials_unlit" in extensions)
-    infos = {slot.name: slot.info for slot in material.textures} if material else {}
+    paint.unlit = int("KHR_materials_unlit" in _table(json, "extensions"))
+    infos = {slot.name: slot.info for slot in material.textures if slot.path[0] != "extensions"} if material else {}
     for field, name in SLOTS.items():
-        setattr(paint, field, _slot(infos.get(name), texture_row))
+        setattr(paint, field, _slot(infos.get(name, {}), texture_row))
     return paint
 
 
-def _slot(info: Json | None, texture_row: Mapping[int, int]) -> Any:
+def _slot(info: Json, texture_row: Mapping[int, int]) -> Any:
+    moved = _extension(info, "KHR_texture_transform")
+    turn, (x, y) = _number(moved, "rotation", 0.0), _numbers(moved, "scale", (1.0, 1.0))
+    uv_set = int(_number(moved, "texCoord", _number(info, "texCoord", 0.0)))
     slot = Slot()
-    slot.texture = texture_row.get(int(info["index"]), -1) if info else -1
-    slot.turn, slot.move = wp.vec4(1.0, 0.0, 0.0, 1.0), wp.vec2(0.0, 0.0)
-    if not info:
-        return slot
-    moved = info.get("extensions", {}).get("KHR_texture_transform", {})
-    slot.uv_set = min(int(moved.get("texCoord", info.get("texCoord", 0))), MAX_UV_SETS - 1)
-    turn, (x, y) = moved.get("rotation", 0.0), moved.get("scale", (1.0, 1.0))
+    slot.texture = texture_row.get(info.get("index", -1), -1)
+    slot.uv_set = min(max(uv_set, 0), MAX_UV_SETS - 1)
     # KHR_texture_transform: scale first, then turn counter-clockwise in (u, v), then move.
     slot.turn = wp.vec4(math.cos(turn) * x, math.sin(turn) * y, -math.sin(turn) * x, math.cos(turn) * y)
-    slot.move = wp.vec2(*moved.get("offset", (0.0, 0.0)))
+    slot.move = wp.vec2(*_numbers(moved, "offset", (0.0, 0.0)))
     return slot
+
+
+def _table(json: Json, key: str) -> Json:
+    found = json.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _extension(json: Json, name: str) -> Json:
+    return _table(_table(json, "extensions"), name)
+
+
+def _numbers(json: Json, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
+    """Nobody checks what an extension holds before a picture is made: what makes no sense counts as absent."""
+    found = json.get(key)
+    if not isinstance(found, list | tuple) or len(found) != len(default):
+        return default
+    return tuple(_number({key: part}, key, value) for part, value in zip(found, default, strict=True))
+
+
+def _number(json: Json, key: str, default: float) -> float:
+    found = json.get(key)
+    sound = isinstance(found, int | float) and abs(found) < 1e30
+    return float(found) if sound and found is not None else default
 
 
 def _normals(item: Drawable) -> Array:

@@ -318,3 +318,33 @@ def test_drawn_box_ignores_vertices_that_no_triangle_uses() -> None:
     """A stray vertex does not shrink the picture."""
     stray = replace(drawable(box()), positions=np.concatenate([box().positions, np.full((1, 3), 99, np.float32)]))
     assert drawn_box([stray]).high.tolist() == [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"pbrMetallicRoughness": {"baseColorFactor": [1, "x", None, {}]}},
+        {"pbrMetallicRoughness": {"baseColorFactor": 3, "metallicFactor": "shiny", "roughnessFactor": 1e300}},
+        {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0, "texCoord": -7}}},
+        {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0, "texCoord": 9}}},
+        {"pbrMetallicRoughness": None, "extensions": []},
+        {"extensions": {"KHR_materials_clearcoat": 5, "KHR_materials_transmission": {"transmissionFactor": []}}},
+        {
+            "pbrMetallicRoughness": {
+                "baseColorTexture": {"index": 0, "extensions": {"KHR_texture_transform": {"scale": 2}}}
+            }
+        },
+        {"emissiveFactor": [1e38, 1e38, 1e38], "alphaMode": "MOSTLY"},
+    ],
+)
+def test_no_material_is_too_odd_to_be_drawn(nonsense: Json) -> None:
+    """What no validator has looked at must neither stop a poster nor read beyond an array."""
+    assert front(drawable(square(), nonsense), texture=texels([RED])).coverage[32, 32] == 1
+
+
+def test_uvs_that_are_no_numbers_are_drawn_as_something() -> None:
+    """NaN and infinity address no texel, and crash nothing."""
+    for value in (np.nan, np.inf, -np.inf, 1e30):
+        odd = replace(drawable(square(), unlit()), uvs={0: np.full((4, 2), value, np.float32)})
+        for wrap in (10497, MIRROR, CLAMP):
+            assert front(odd, texture=texels([RED, BLUE], [BLUE, RED]), wrap=wrap).coverage[32, 32] == 1
