@@ -7,7 +7,8 @@ magic, never by its name or MIME type, and only loaders that we name are ever re
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,7 @@ def decode(data: bytes | memoryview, label: str) -> Pixels:
     try:
         image = _load(data)
         return _without_full_alpha(vips_pixels(image))
-    except (pyvips.Error, OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as fault:
+    except (pyvips.Error, OSError) as fault:
         raise _unreadable(label, fault) from None
 
 
@@ -107,8 +108,18 @@ def _to_rgb(image: pyvips.Image) -> pyvips.Image:
     return image[:4] if image.bands > 4 else image
 
 
+@contextmanager
+def open_with_pillow(data: bytes | memoryview) -> Iterator[PIL.Image.Image]:
+    """Its plug-ins raise whatever comes on damaged data (RuntimeError, struct.error, EOFError): OSError for all."""
+    try:
+        with PIL.Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
+            yield image
+    except Exception as fault:
+        raise OSError(str(fault) or type(fault).__name__) from fault
+
+
 def _load_with_pillow(data: bytes | memoryview) -> pyvips.Image:
-    with PIL.Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
+    with open_with_pillow(data) as image:
         if image.mode.startswith("I;16"):
             return _to_rgb(Pixels(np.asarray(image).astype(np.uint16)[..., None]).vips)
         transparent = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")

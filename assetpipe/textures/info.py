@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import PIL.Image
 
 from assetpipe.asset import Image
 from assetpipe.errors import SourceError
-from assetpipe.textures.decode import PILLOW_FORMATS, open_header
+from assetpipe.textures.decode import open_header, open_with_pillow
 from assetpipe.textures.ktx2 import ETC1S, is_ktx2, read_header
 
 
@@ -52,9 +51,9 @@ def _picture_header(image: Image, label: str) -> tuple[int, int, int, str]:
         kind = header.get("vips-loader").removesuffix("load_buffer")
         return header.width, header.height, header.bands, f"image/{'avif' if kind == 'heif' else kind}"
     try:
-        with PIL.Image.open(io.BytesIO(image.data), formats=PILLOW_FORMATS) as picture:
-            mime = str(picture.get_format_mimetype() or image.mime)
+        with open_with_pillow(image.data) as picture:
+            mime = PIL.Image.MIME.get(picture.format or "", image.mime)
             return picture.width, picture.height, len(picture.getbands()), mime
-    except (OSError, SyntaxError, ValueError) as fault:
+    except OSError as fault:
         hint = "export the texture again as PNG, JPEG, WebP, AVIF or KTX2"
         raise SourceError("E_IMAGE", f"{label}: no picture that can be read: {fault}", hint=hint) from None

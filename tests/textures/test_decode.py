@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import PIL.Image
@@ -116,6 +117,32 @@ def test_a_png_with_a_wrong_checksum_is_an_error() -> None:
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(SourceError):
         decode(bytes(data), "images/0")
+
+
+def test_damaged_data_is_a_picture_or_an_error_of_the_source() -> None:
+    """Random bytes changed in every format: never a traceback of a decoder."""
+    random = np.random.default_rng(11)
+    for kind in ("PNG", "JPEG", "WEBP", "AVIF", "TGA", "BMP", "TIFF"):
+        whole = np.frombuffer(picture(PIL.Image.fromarray(cloth(24)), kind).data, np.uint8)
+        for _ in range(12):
+            data = whole.copy()
+            data[random.integers(0, len(data), 4)] = random.integers(0, 256, 4)
+            with suppress(SourceError):
+                encode_textures(
+                    scene(material(normal=0), images=[Image(data.tobytes(), "")]), target(px=8), TextureCache()
+                )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (3, 129)])
+@pytest.mark.parametrize("kind", ["webp", "jpeg", "png"])
+def test_the_oddest_sizes_go_through(size: tuple[int, int], kind: str) -> None:
+    leaf = np.zeros((size[1], size[0], 4), np.uint8)
+    leaf[-1, -1] = 255
+    source = scene(material({"alphaMode": "MASK"}, baseColor=0), images=[png(leaf)])
+    for px in (1, 2, 100):
+        info = image_info(encode_textures(source, target(format=kind, px=px), TextureCache()).images[0])
+        assert info.width <= min(size[0], px)
+        assert info.height <= min(size[1], px)
 
 
 def test_a_view_of_a_larger_file_is_read_without_a_copy_first() -> None:
