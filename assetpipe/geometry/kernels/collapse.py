@@ -5,11 +5,11 @@ over vertices along a Morton curve. What may be collapsed is decided in stages; 
 
 1. Surfaces keep their topology; seams, open borders and borders of materials keep theirs and collapse along themselves;
    their junctions and ends stay where they are. No face turns by more than 78 degrees or flips in texture space.
-2. Beyond the error that was asked for: a junction may fall into another along a curve that joins them; the planes that
-   hold its curves are in its quadric, so that a corner of a box costs more than one of a chart on a smooth surface.
-3. When nothing more is left: seams may end and curves may be joined across (each wedge without a partner follows by its
-   own gradient, so that a texture keeps its scale), holes may close, texture triangles may flip, and soup may collapse,
-   but no edge gets more than two faces, or more than it has.
+2. Beyond the error that was asked for: junctions may move and curves may be joined across, at four times the cost. The
+   planes that hold their curves are in their quadrics, so that a corner of a box costs more than one of a chart on a
+   smooth surface; each wedge without a partner follows by its own gradient, so that a texture keeps its scale.
+3. When that stalls: seams may end, holes may close, sheets may be pinched, texture triangles may flip, and soup may
+   collapse, but no edge gets more than two faces, or more than it has.
 4. Faces may turn by more than 78 degrees.
 5. What is whole and small may vanish: connected pieces that cannot be collapsed any more, the smallest first. The last
    piece stays.
@@ -37,6 +37,9 @@ NOISE = 5e-6**2
 """Squared, of the extent: how far the planes of small float32 triangles on one plane stray from it at its other end."""
 SAMPLE = 8192
 LAST_STAGE = 4
+PATIENCE = 3
+"""Sweeps that each bring the budget nearer by less than a fiftieth before the next stage begins: waiting until nothing
+is left would ruin the few places that may still collapse."""
 CLOCK_LIMIT = 1 << 30
 
 
@@ -77,17 +80,23 @@ def _descend(state: State, target: Target) -> State:
 
 def _exhaust(state: State, rules: Rules) -> State:
     """Sweeps under a rising threshold until enough triangles are left or nothing more collapses."""
-    state = _tidy(_renew(state, rules))
+    state = _tidy(_renew(state))
     threshold, typical = _first_thresholds(state, rules)
+    slow = 0
     while state.drawn > rules.enough:
         before = state.drawn
         _sweep(state, rules, threshold)
-        idle = (before - state.drawn) * 1000 <= before
-        if idle and (threshold >= NEVER or (rules.gate < NEVER and threshold > typical)):
+        fell = before - state.drawn
+        slow = slow + 1 if fell * 50 <= before - rules.enough else 0
+        if threshold > typical and _is_over(rules, slow, fell * 1000 <= before):
             break
         state = _tidy(state)
-        threshold = _next_threshold(state, rules, threshold)
+        threshold = _next_threshold(state, threshold, 8.0 if slow else state.drawn / max(rules.enough, 1))
     return state
+
+
+def _is_over(rules: Rules, slow: int, idle: bool) -> bool:
+    return idle if rules.gate < NEVER or rules.stage == LAST_STAGE else slow >= PATIENCE
 
 
 def _sweep(state: State, rules: Rules, threshold: float, step: int = 1) -> None:
@@ -104,13 +113,12 @@ def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
     return (float(np.quantile(keys, 0.05)), float(np.quantile(keys, 0.5))) if len(keys) else (NEVER, NEVER)
 
 
-def _next_threshold(state: State, rules: Rules, threshold: float) -> float:
+def _next_threshold(state: State, threshold: float, far: float) -> float:
     """Four times as much while far from the goal, 1.3 times near it; over a gap in the costs in one step."""
     waiting = state.keys[(state.keys > threshold) & (state.keys < NEVER)]
     if len(waiting) == 0:
         return NEVER
-    far = state.drawn / max(rules.enough, 1)
-    factor = 4.0 if far > 8 else 2.0 if far > 2 else 1.3
+    factor = 4.0 if far >= 8 else 2.0 if far > 2 else 1.3
     return max(threshold * factor, float(waiting.min()))
 
 
@@ -124,7 +132,7 @@ def _tidy(state: State) -> State:
     return state
 
 
-def _renew(state: State, rules: Rules) -> State:
+def _renew(state: State) -> State:
     """Edges that were refused are to be weighed anew: the rules or the gate have changed."""
     state.keys[state.keys < DEAD] = 0.0
     return state

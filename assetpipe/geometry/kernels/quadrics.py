@@ -12,8 +12,20 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.records import A0, A1, AREA, B0, B1, CURVE, INNER, VERTEX, Mesh
-from assetpipe.geometry.kernels.rings import on_curve
+from assetpipe.geometry.kernels.records import (
+    A0,
+    A1,
+    AREA,
+    B0,
+    B1,
+    CURVE,
+    INNER,
+    RIM,
+    SORT,
+    VERTEX,
+    Mesh,
+)
+from assetpipe.geometry.kernels.rings import is_rim, on_curve
 from assetpipe.geometry.kernels.runtime import EXACT
 
 wp.set_module_options(EXACT)
@@ -25,6 +37,8 @@ STIFF = wp.constant(wp.float64(1.0e-6))
 """Pull towards the edge's middle, relative to the trace of A: decides where the surface is flat."""
 SHORT = wp.constant(wp.float64(1.0e-9))
 """Of area times squared length, added to what an edge costs: on a plane the shortest goes first."""
+CROSSING = wp.constant(wp.float64(4.0))
+"""What a junction that moves, or a seam that ends, costs over what its quadric says."""
 REFUSAL = wp.constant(wp.float64(-1.0))
 
 
@@ -88,17 +102,19 @@ def freedom(m: Mesh, v: int, u: int, s: int) -> int:
     """Where the joined vertex may go: curves keep their place, and a vertex on one moves along it only.
 
     stage 1  a junction does not move, an inner vertex or one on a curve may fall into it
-    stage 2  a junction may fall into another along a curve that joins them; the planes of its curves are in its quadric
-    stage 3  any edge: two vertices on curves may be joined across them, soup may be joined
+    stage 2  any edge, at CROSSING times the cost, but for one that would pinch the surface between two borders
+    stage 3  any edge
     """
-    kv = int(m.kind[v])
-    ku = int(m.kind[u])
+    kv = int(m.kind[v]) & SORT
+    ku = int(m.kind[u]) & SORT
     if kv == INNER and ku == INNER:
         return FREE
     if kv == INNER:
         return GO
     if ku == INNER:
         return STAY
+    if m.stage < 3 and not is_rim(m, s) and (int(m.kind[v]) & int(m.kind[u]) & RIM) != 0:
+        return REFUSED
     if on_curve(m, s):
         if kv == CURVE and ku == CURVE:
             return FREE
@@ -106,9 +122,7 @@ def freedom(m: Mesh, v: int, u: int, s: int) -> int:
             return GO
         if ku == CURVE:
             return STAY
-        if m.stage >= 2:
-            return END
-    if m.stage >= 3:
+    if m.stage >= 2:
         return END
     return REFUSED
 
@@ -166,4 +180,6 @@ def plan(m: Mesh, v: int, s: int) -> vec5d:
     area = wp.float64(m.record[v, AREA]) + wp.float64(m.record[u, AREA])
     squared = cost / wp.max(area, wp.float64(1.0e-30))
     cost = cost + SHORT * area * wp.dot(d, d)
+    if where == END:
+        cost = cost * CROSSING
     return vec5d(x[0], x[1], x[2], cost, squared)

@@ -34,6 +34,10 @@ CURVE = wp.constant(1)
 """One simple curve (seam, border, crease of attributes, edge of a material) passes."""
 JUNCTION = wp.constant(2)
 """Curves meet, end or branch, or more than two faces share an edge."""
+SORT = wp.constant(3)
+"""The bits of a kind that say which of these it is."""
+RIM = wp.constant(4)
+"""Set in a kind when an open border or an edge of more than two faces passes."""
 
 # columns of Mesh.near, one row per neighbour of the vertex that is visited
 VERTEX, OUT, IN, A0, B0, A1, B1, SHARED, OTHERS, MIXED = (wp.constant(i) for i in range(10))
@@ -51,7 +55,7 @@ class Mesh:
     copies: wp.array(dtype=wp.int32)  # (f,)
     head: wp.array(dtype=wp.int32)  # (v,) first corner
     slot: wp.array(dtype=wp.int32)  # (v,) row in `near`, counted from a clock that only rises
-    kind: wp.array(dtype=wp.int8)  # (v,) INNER, CURVE, JUNCTION
+    kind: wp.array(dtype=wp.int8)  # (v,) INNER, CURVE or JUNCTION, and RIM
     record: wp.array2d(dtype=wp.float32)  # (v, 16)
     value: wp.array2d(dtype=wp.float32)  # (w, k) attributes at the vertex
     slope: wp.array2d(dtype=wp.float32)  # (w, 3 * solved) their gradients in space

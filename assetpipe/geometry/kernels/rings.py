@@ -17,6 +17,7 @@ from assetpipe.geometry.kernels.records import (
     MIXED,
     OTHERS,
     OUT,
+    RIM,
     RING,
     SHARED,
     VERTEX,
@@ -99,23 +100,31 @@ def neighbours(m: Mesh, n: int, clock: int) -> int:
 
 
 @wp.func
+def is_rim(m: Mesh, s: int) -> bool:
+    return m.near[s, OUT] != 1 or m.near[s, IN] != 1
+
+
+@wp.func
 def on_curve(m: Mesh, s: int) -> bool:
     """Whether a curve leaves v along this edge: a border, more than two faces, or two wedges at v. Two wedges at the
     other end alone are that end's concern: all round the pole of a globe, each edge to it has them."""
-    return m.near[s, OUT] != 1 or m.near[s, IN] != 1 or (m.near[s, A1] >= 0 and m.near[s, A1] != m.near[s, A0])
+    return is_rim(m, s) or (m.near[s, A1] >= 0 and m.near[s, A1] != m.near[s, A0])
 
 
 @wp.func
 def kind_of(m: Mesh, k: int) -> int:
     curves = wp.int32(0)
+    rim = wp.int32(0)
     for s in range(k):
         if on_curve(m, s):
             curves = curves + 1
+        if is_rim(m, s):
+            rim = RIM + 0
     if curves == 0:
         return INNER
     if curves == 2:
-        return CURVE
-    return JUNCTION
+        return CURVE | rim
+    return JUNCTION | rim
 
 
 @wp.func

@@ -20,7 +20,9 @@ from assetpipe.geometry.kernels.records import (
     DEAD,
     KEY,
     NEVER,
+    RIM,
     RING,
+    SORT,
     VERTEX,
     Mesh,
 )
@@ -280,7 +282,9 @@ def join(m: Mesh, v: int, s: int, n: int, x: wp.vec3d):
     end = relink(m, v, u, n, s, -1, 0, both)
     relink(m, v, u, nu, s, end, RING, both)
     m.head[u] = -1
-    m.kind[v] = wp.max(m.kind[v], m.kind[u])
+    kv = int(m.kind[v])
+    ku = int(m.kind[u])
+    m.kind[v] = wp.int8(wp.max(kv & SORT, ku & SORT) | ((kv | ku) & RIM))
     m.counts[1] = m.counts[1] + wp.int64(1)
 
 
