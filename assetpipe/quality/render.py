@@ -58,8 +58,11 @@ class Frame:
     """(px, px) metres from the camera to the nearest surface; inf: none"""
 
     def rgba(self) -> NDArray[np.uint8]:
-        """(px, px, 4) sRGB, straight alpha."""
-        alpha = self.light[..., 3:]
+        """(px, px, 4) sRGB, straight alpha. Browsers lay a picture over the page in sRGB, where the same alpha of black
+        is darker than in linear light: the shadow's is made smaller, so that on white it looks like `over(1)`."""
+        solid = self.coverage[..., None]
+        clear = np.divide(1.0 - self.light[..., 3:], 1.0 - solid, out=np.ones_like(solid), where=solid < 1.0)
+        alpha = 1.0 - (1.0 - solid) * (_srgb(clear).astype(np.float32) / np.float32(255))
         colour = np.divide(self.light[..., :3], alpha, out=np.zeros_like(self.light[..., :3]), where=alpha > 0)
         return np.concatenate([_srgb(colour), _bytes(alpha)], axis=-1)
 

@@ -125,12 +125,23 @@ def _budgets(findings: Sequence[Finding]) -> list[str]:
 
 
 def _findings(findings: Sequence[Finding]) -> str:
+    """What needs a look in the open, what passed folded up."""
+    passed = [item for item in findings if item.verdict == "pass"]
+    open_ones = _verdicts([item for item in findings if item.verdict != "pass"])
+    if not passed:
+        return open_ones
+    count = f"{len(passed)} check{'' if len(passed) == 1 else 's'} passed"
+    folded = f'<details><summary class="verdict pass">{count}</summary>\n{_verdicts(passed)}\n</details>'
+    return f"{open_ones}\n{folded}"
+
+
+def _verdicts(findings: Sequence[Finding]) -> str:
     rows = "\n".join(
         f'<tr><td class="verdict {VERDICTS[item.verdict]}">{item.verdict}</td>'
         f"<td>{_text(item.check)}<small>{_text(item.message)}</small></td></tr>"
         for item in findings
     )
-    return f'<div class="wide"><table><tbody>\n{rows}\n</tbody></table></div>'
+    return f'<div class="wide"><table><tbody>\n{rows}\n</tbody></table></div>' if findings else ""
 
 
 def _gallery(pictures: Mapping[str, bytes]) -> str:

@@ -47,7 +47,7 @@ def reflection(studio: Studio, d: wp.vec3, roughness: float) -> float:
     """What a mirror sees in direction `d`, blurred by `roughness`."""
     blur = 0.03 + 0.9 * roughness * roughness
     # A white floor that darkens towards the horizon: without that band, metal has no shape.
-    floor = 0.34 + 0.36 * wp.max(-d[1], 0.0)
+    floor = 0.46 + 0.34 * wp.max(-d[1], 0.0)
     room = floor + (0.98 - floor) * rise(-blur - 0.05, blur + 0.30, d[1])
     wide = 0.02 + 0.7 * roughness * roughness
     sharp = 1.0 - 0.75 * roughness

@@ -46,7 +46,7 @@ def kernel_cache() -> Path:
 
 @contextmanager
 def _native_silence() -> Iterator[None]:
-    """On a machine without a GPU, Warp's C++ side says so on stderr whatever `log_level` is; `doctor` says it better."""
+    """Without a GPU, Warp's C++ side says so on stderr whatever `log_level` is; `doctor` says it better."""
     sys.stderr.flush()
     kept = os.dup(2)
     with Path(os.devnull).open("wb") as nowhere:
