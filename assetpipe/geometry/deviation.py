@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from assetpipe.asset import TRIANGLES, Array, Deviation, Floats, Scene
-from assetpipe.geometry.bounds import scene_bounds
+from assetpipe.geometry.bounds import Bounds, scene_bounds
+from assetpipe.geometry.kernels.closest import Hierarchy
 from assetpipe.geometry.pose import Pose
 from assetpipe.geometry.transforms import Doubles, drawn_triangles
 
@@ -21,17 +22,23 @@ def measure_deviation(source: Scene, level: Scene, *, samples: int = 50_000) -> 
     """Metres from `samples` points spread evenly over each surface to the nearest point of the other. As many vertices
     of each count for `max` too: a spike has little area. A level without triangles lies as far away as the source is
     wide."""
-    here, there = scene_bounds(source), scene_bounds(level)
-    centre = np.array(here.centre)
-    apart = float(np.linalg.norm(centre - there.centre))
+    (here, one), there = _source(source), scene_bounds(level)
+    other = World(level, one.centre)
+    apart = float(np.linalg.norm(one.centre - there.centre))
     reach = here.radius + apart + there.radius
-    one, other = World(source, centre), World(level, centre)
     if not one.triangles or not other.triangles:
         return Deviation(reach, reach) if one.triangles else Deviation(0.0, 0.0)
     pairs = ((one, other), (other, one))
     spread = np.concatenate([_far(a.spread(samples), b, reach) for a, b in pairs]).astype(np.float64)
     tips = np.concatenate([_far(a.vertices(samples), b, reach) for a, b in pairs])
     return Deviation(float(max(spread.max(), tips.max())), float(np.sqrt((spread**2).mean())))
+
+
+@lru_cache(maxsize=1)
+def _source(scene: Scene) -> tuple[Bounds, World]:
+    """Kept for the next level: sorting the source's triangles is most of the work."""
+    bounds = scene_bounds(scene)
+    return bounds, World(scene, np.array(bounds.centre))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +55,14 @@ class World:
     def chunks(self) -> Iterator[Floats]:
         """(3 f, 3) corners, of at most CHUNK triangles; always the same ones in the same order."""
         return iter(self._kept) if self.triangles <= 2 * CHUNK else self._make_chunks()
+
+    def hierarchies(self) -> Iterator[Hierarchy]:
+        """One for each chunk."""
+        return iter(self._kept_hierarchies) if self.triangles <= 2 * CHUNK else map(Hierarchy, self._make_chunks())
+
+    @cached_property
+    def _kept_hierarchies(self) -> list[Hierarchy]:
+        return [Hierarchy(chunk) for chunk in self._kept]
 
     @cached_property
     def _kept(self) -> list[Floats]:
@@ -97,11 +112,9 @@ class World:
 
 def _far(points: Floats, world: World, reach: float) -> Floats:
     """(n,) metres from each of the (n, 3) points to the world's surface."""
-    from assetpipe.geometry.kernels.closest import distances  # compiled on first use
-
     far = np.full(len(points), reach, np.float32)
-    for corners in world.chunks():
-        far = distances(points, corners, far)
+    for hierarchy in world.hierarchies():
+        far = hierarchy.distances(points, far)
     return far
 
 

@@ -61,6 +61,14 @@ class Joined:
     uv_scales: dict[str, Floats]
     """TEXCOORD_n -> (parts,) power of two that UVs were multiplied by, so that one unit spans alike everywhere."""
 
+    def weights_without(self, attribute: str) -> Floats:
+        """Of the surface, an attribute's error worth nothing."""
+        weights = self.surface.weights.copy()
+        for name, where in self.columns:
+            if name == attribute:
+                weights[where] = 0
+        return weights
+
 
 def join(scene: Scene) -> Joined | None:
     """None when the scene has no triangles. Positions are welded inside each mesh, across its primitives."""
@@ -133,7 +141,8 @@ def _numbers(kept: Array, count: int) -> Ints:
 
 def _columns(parts: Sequence[Part]) -> Iterator[tuple[str, slice]]:
     """Attributes that vary somewhere; those that are the same all over need no solving."""
-    names = sorted({name for part in parts for name in part.source.attributes if name.split("_")[0] in WIDTHS})
+    found = {name for part in parts for name in part.source.attributes if name.split("_")[0] in WIDTHS}
+    names = sorted(found, key=lambda name: (not name.startswith("TEXCOORD"), name))  # the collapse looks for UVs first
     start = 0
     for name in names:
         if any(_varies(part, name) for part in parts):

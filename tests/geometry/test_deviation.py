@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assetpipe.asset import Node, Scene
+from assetpipe.asset import Deviation, Node, Scene
 from assetpipe.geometry import deviation as module
 from assetpipe.geometry import measure_deviation
 from tests import shapes
@@ -61,9 +61,13 @@ def test_a_level_without_triangles_is_as_far_as_the_source_is_wide() -> None:
 
 def test_chunks_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sources larger than memory allows are measured piece by piece."""
-    source, level = shapes.scene(shapes.torus(48), shapes.box()), shapes.scene(shapes.torus(12), shapes.box())
-    whole = measure_deviation(source, level, samples=3000)
+
+    def measured() -> Deviation:
+        source, level = (shapes.scene(shapes.torus(segments), shapes.box()) for segments in (48, 12))
+        return measure_deviation(source, level, samples=3000)
+
+    whole = measured()
     monkeypatch.setattr(module, "CHUNK", 100)
-    pieces = measure_deviation(source, level, samples=3000)
+    pieces = measured()
     assert pieces.max == pytest.approx(whole.max, rel=1e-3)
     assert pieces.rms == pytest.approx(whole.rms, rel=1e-3)

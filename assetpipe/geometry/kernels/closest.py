@@ -12,17 +12,22 @@ from assetpipe.geometry.kernels.runtime import EXACT, load
 wp.set_module_options(EXACT)
 
 
-def distances(points: Floats, corners: Floats, within: Floats) -> Floats:
-    """(n, 3) points and (3 f, 3) corners of f triangles -> (n,) the distance to the nearest, or `within` (n,) when none
-    is nearer than that."""
-    load(__name__)
-    far = wp.array(within, dtype=float, device="cpu")
-    triangles = wp.array(np.arange(len(corners), dtype=np.int32), dtype=int, device="cpu", copy=False)
-    mesh = wp.Mesh(wp.array(corners, dtype=wp.vec3, device="cpu", copy=False), triangles)
-    queries = wp.array(points, dtype=wp.vec3, device="cpu", copy=False)
-    wp.launch(_closest, dim=len(points), inputs=[mesh.id, queries, far], device="cpu")
-    found: NDArray[np.float32] = far.numpy()
-    return found
+class Hierarchy:
+    """Triangles, sorted so that the nearest is found fast: a million are sorted in 1 s and take 150 MB."""
+
+    def __init__(self, corners: Floats) -> None:
+        """(3 f, 3) corners of f triangles."""
+        load(__name__)
+        triangles = wp.array(np.arange(len(corners), dtype=np.int32), dtype=int, device="cpu")
+        self._mesh = wp.Mesh(wp.array(corners, dtype=wp.vec3, device="cpu"), triangles)
+
+    def distances(self, points: Floats, within: Floats) -> Floats:
+        """(n, 3) -> (n,) to the nearest triangle, or `within` (n,) when none is nearer than that."""
+        far = wp.array(within, dtype=float, device="cpu")
+        queries = wp.array(points, dtype=wp.vec3, device="cpu")
+        wp.launch(_closest, dim=len(points), inputs=[self._mesh.id, queries, far], device="cpu")
+        found: NDArray[np.float32] = far.numpy()
+        return found
 
 
 @wp.kernel
