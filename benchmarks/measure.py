@@ -1,8 +1,8 @@
 """A command -> seconds and peak memory of all its processes together.
 
 The kernel's own figure for a child (`ru_maxrss`) is that of its largest process alone, and of dead ones only; so the
-tree under the command is also summed from /proc every 50 ms, and the larger of the two counts. Both count a memory-mapped
-file as memory. `ru_maxrss` never falls below what the parent had at the fork: this process has to stay small.
+tree under the command is also summed from /proc every 50 ms, and the larger of the two counts. Both count a mapped file
+as memory. `ru_maxrss` never falls below what the parent had at the fork: this process has to stay small.
 """
 
 from __future__ import annotations
