@@ -26,8 +26,8 @@ import warp as wp
 from assetpipe.geometry.kernels import runtime
 from assetpipe.geometry.kernels.founding import found
 from assetpipe.geometry.kernels.pieces import drop_pieces
-from assetpipe.geometry.kernels.records import DEAD, NEVER
-from assetpipe.geometry.kernels.state import State, as_mesh, compact, extract, lay_out
+from assetpipe.geometry.kernels.records import DEAD, LATER, NEVER
+from assetpipe.geometry.kernels.state import Array, State, as_mesh, compact, extract, lay_out
 from assetpipe.geometry.kernels.sweep import sweep
 from assetpipe.geometry.surface import Copy, Surface, Target
 
@@ -80,7 +80,6 @@ def _descend(state: State, target: Target) -> State:
 
 def _exhaust(state: State, rules: Rules) -> State:
     """Sweeps under a rising threshold until enough triangles are left or nothing more collapses."""
-    state = _tidy(_renew(state))
     threshold, typical = _first_thresholds(state, rules)
     slow = 0
     while state.drawn > rules.enough:
@@ -92,7 +91,8 @@ def _exhaust(state: State, rules: Rules) -> State:
             break
         state = _tidy(state)
         threshold = _next_threshold(state, threshold, 8.0 if slow else state.drawn / max(rules.enough, 1))
-    return state
+    _forget(state.keys, threshold)
+    return _tidy(state)
 
 
 def _is_over(rules: Rules, slow: int, idle: bool) -> bool:
@@ -132,7 +132,6 @@ def _tidy(state: State) -> State:
     return state
 
 
-def _renew(state: State) -> State:
-    """Edges that were refused are to be weighed anew: the rules or the gate have changed."""
-    state.keys[state.keys < DEAD] = 0.0
-    return state
+def _forget(keys: Array, threshold: float) -> None:
+    """Vertices with edges that were refused are to be weighed anew under other rules. The others' keys hold."""
+    keys[(keys <= np.float32(LATER * threshold)) | ((keys >= NEVER) & (keys < DEAD))] = 0.0

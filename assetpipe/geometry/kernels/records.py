@@ -43,6 +43,8 @@ RIM = wp.constant(4)
 VERTEX, OUT, IN, A0, B0, A1, B1, SHARED, OTHERS, MIXED = (wp.constant(i) for i in range(10))
 NEAR = 10
 DEAD = 2.0**126
+LATER = 16.0
+"""What the threshold grows by until an edge that strays beyond the gate is weighed again."""
 NEVER = 2.0**100
 """Key of a vertex that can do nothing for now; DEAD: for ever. Powers of two: the same in float32 and float64."""
 

@@ -19,6 +19,7 @@ from assetpipe.geometry.kernels.records import (
     B1,
     DEAD,
     KEY,
+    LATER,
     NEVER,
     RIM,
     RING,
@@ -289,20 +290,24 @@ def join(m: Mesh, v: int, s: int, n: int, x: wp.vec3d):
 
 
 @wp.func
-def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64) -> bool:
-    """Plan every edge that v owns; returns whether one was refused that is cheap, but strays beyond the gate."""
-    held = wp.bool(False)
+def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64) -> wp.float64:
+    """Plan every edge that v owns; returns the threshold at which one that was refused may be asked for again: the next
+    when it was by the stage (its surroundings may change that), a later one when it was by the gate (they hardly will).
+    """
+    again = wp.min(wp.float64(NEVER), wp.float64(DEAD))  # a copy: Warp would write into the constant itself
     for s in range(k):
         m.choice[s, 3] = wp.float64(DEAD)
         if m.near[s, VERTEX] > v:
             way = plan(m, v, s)
+            if way[3] < wp.float64(0.0):
+                again = wp.min(again, threshold)
             if way[3] >= wp.float64(0.0):
                 for j in range(5):
                     m.choice[s, j] = way[j]
                 if way[4] > gate and way[3] <= threshold:
                     m.choice[s, 3] = wp.float64(DEAD)
-                    held = wp.bool(True)
-    return held
+                    again = wp.min(again, threshold * wp.float64(LATER))
+    return again
 
 
 @wp.func
@@ -316,9 +321,7 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64):
     k = neighbours(m, n, clock)
     m.counts[2] = m.counts[2] + wp.int64(k)
     m.kind[v] = wp.int8(kind_of(m, k))
-    key = wp.min(wp.float64(NEVER), wp.float64(DEAD))  # a copy: Warp would write into the constant itself
-    if weigh(m, v, k, threshold, gate):
-        key = threshold
+    key = weigh(m, v, k, threshold, gate)
     while True:
         best = wp.int32(0)
         for s in range(1, k):
