@@ -14,7 +14,7 @@ from assetpipe.quality.drawables import REPEAT, Drawable, Texture
 from assetpipe.quality.poster import render_poster
 from assetpipe.textures.decode import decode
 
-POSTER_PX = 1024
+POSTER_PX = 768
 MANY = 2_000
 """Copies of one primitive beyond this are left out of the picture: nobody could tell them apart."""
 
