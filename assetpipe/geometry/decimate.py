@@ -70,9 +70,9 @@ def _levels(joined: Joined, targets: Sequence[Target]) -> Iterator[Decimated]:
     weights, shape_only = joined.surface.weights, joined.weights_without("NORMAL")
     for group in _descents(plan.crowded):
         levels = dict(zip(group, _descend(plan, group, weights), strict=True))
-        poor = [at for at, level in levels.items() if level.error > FAR * targets[at].error]
         steered = bool((weights != shape_only).any())
-        others = dict(zip(poor, _descend(plan, poor, shape_only), strict=True)) if poor and steered else {}
+        poor = [at for at, level in levels.items() if steered and _strays(joined, level, FAR * targets[at].error)]
+        others = dict(zip(poor, _descend(plan, poor, shape_only), strict=True)) if poor else {}
         yield from (_nearer(joined, level, others.get(at)) for at, level in levels.items())
 
 
@@ -87,6 +87,11 @@ def _descend(plan: Plan, group: Sequence[int], weights: Floats) -> Iterator[Deci
         surface = without(copy.surface, plan.pieces, small)
         notes = _notes(surface, target, int(small.sum()), int(crowded.sum()))
         yield _level(plan.joined, replace(copy, surface=surface), notes, 2 * target.error)
+
+
+def _strays(joined: Joined, level: Decimated, limit: float) -> bool:
+    """The estimate counts errors of normals too: measuring is cheaper than a second descent for nothing."""
+    return level.error > limit and measure_deviation(joined.scene, level.scene, samples=SAMPLES).max > limit
 
 
 def _nearer(joined: Joined, level: Decimated, other: Decimated | None) -> Decimated:
