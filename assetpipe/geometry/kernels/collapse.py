@@ -26,20 +26,25 @@ import warp as wp
 from assetpipe.geometry.kernels import runtime
 from assetpipe.geometry.kernels.founding import found
 from assetpipe.geometry.kernels.pieces import drop_pieces
-from assetpipe.geometry.kernels.records import DEAD, LATER, NEVER
+from assetpipe.geometry.kernels.records import AREA, DEAD, LATER, NEVER
 from assetpipe.geometry.kernels.state import Array, State, as_mesh, compact, extract, lay_out
 from assetpipe.geometry.kernels.sweep import sweep
 from assetpipe.geometry.surface import Copy, Surface, Target
 
 STRAY = 2.0
 """Largest distance of a smooth surface from its decimated form, over the kernel's rms distance to planes."""
-NOISE = 5e-6**2
+NOISE = 1e-5**2
 """Squared, of the extent: how far the planes of small float32 triangles on one plane stray from it at its other end."""
 SAMPLE = 8192
 LAST_STAGE = 4
 PATIENCE = 3
 """Sweeps that each bring the budget nearer by less than a fiftieth before the next stage begins: waiting until nothing
 is left would ruin the few places that may still collapse."""
+FARTHEST = 100.0
+"""Squared, of the extent: no estimate goes beyond."""
+SHORT = 1e-9  # as in quadrics.py
+LARGE = 20_000
+"""Triangles up to which every edge is tried before the error ends a level; beyond, one idle sweep says enough."""
 CLOCK_LIMIT = 1 << 30
 
 
@@ -87,10 +92,12 @@ def _exhaust(state: State, rules: Rules) -> State:
         _sweep(state, rules, threshold)
         fell = before - state.drawn
         slow = slow + 1 if fell * 50 <= before - rules.enough else 0
-        if threshold > typical and _is_over(rules, slow, fell * 1000 <= before):
+        idle = fell * 1000 <= before and (threshold >= NEVER or before > LARGE)
+        if threshold >= typical and _is_over(rules, slow, idle):
             break
         state = _tidy(state)
-        threshold = _next_threshold(state, threshold, 8.0 if slow else state.drawn / max(rules.enough, 1))
+        far = 8.0 if slow else state.drawn / max(rules.enough, 1)
+        threshold = _next_threshold(state, threshold, far) if threshold < _ceiling(state, rules) else NEVER
     _forget(state.keys, threshold)
     return _tidy(state)
 
@@ -109,7 +116,7 @@ def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
     step = max(1, len(state.keys) // SAMPLE)
     _sweep(state, rules, 0.0, step)
     keys = state.keys[::step]
-    keys = keys[keys < NEVER]
+    keys = keys[(keys > 0) & (keys < NEVER)]
     return (float(np.quantile(keys, 0.05)), float(np.quantile(keys, 0.5))) if len(keys) else (NEVER, NEVER)
 
 
@@ -120,6 +127,12 @@ def _next_threshold(state: State, threshold: float, far: float) -> float:
         return NEVER
     factor = 4.0 if far >= 8 else 2.0 if far > 2 else 1.3
     return max(threshold * factor, float(waiting.min()))
+
+
+def _ceiling(state: State, rules: Rules) -> float:
+    """No edge within the gate costs more: area times squared error, and a little for its length."""
+    area = float(state.arrays["record"][:, AREA].max(initial=0.0))
+    return 8.0 * area * (min(rules.gate, FARTHEST) + SHORT * FARTHEST)
 
 
 def _tidy(state: State) -> State:

@@ -306,7 +306,7 @@ def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64) -> w
                     m.choice[s, j] = way[j]
                 if way[4] > gate and way[3] <= threshold:
                     m.choice[s, 3] = wp.float64(DEAD)
-                    again = wp.min(again, threshold * wp.float64(LATER))
+                    again = wp.min(again, threshold * wp.float64(LATER))  # at most NEVER, as it began
     return again
 
 
