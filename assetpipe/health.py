@@ -113,7 +113,7 @@ def _images() -> str:
 
 
 def _kernels() -> str:
-    warp = importlib.import_module("assetpipe.geometry.kernels.runtime")
+    warp = importlib.import_module("assetpipe.kernels")
     return f"Warp {version('warp-lang')}, compiled kernels in {warp.kernel_cache()}"
 
 

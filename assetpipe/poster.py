@@ -9,10 +9,10 @@ import numpy as np
 
 from assetpipe.asset import TRIANGLES, Array, Floats, Primitive, Scene
 from assetpipe.geometry.pose import Pose
-from assetpipe.geometry.transforms import Placement
 from assetpipe.quality.drawables import REPEAT, Drawable, Texture
 from assetpipe.quality.poster import render_poster
 from assetpipe.textures.decode import decode
+from assetpipe.transforms import Placement
 
 POSTER_PX = 768
 MANY = 2_000
@@ -85,7 +85,8 @@ def _normals(pose: Pose, placement: Placement, primitive: Primitive, matrix: Arr
     else:
         turned = _skinned_directions(pose, placement, primitive, normals)
     length = np.linalg.norm(turned, axis=1, keepdims=True)
-    return np.divide(turned, length, out=np.zeros_like(turned), where=length > 0).astype(np.float32)
+    unit: Floats = np.divide(turned, length, out=np.zeros_like(turned), where=length > 0).astype(np.float32)
+    return unit
 
 
 def _skinned_directions(pose: Pose, placement: Placement, primitive: Primitive, directions: Array) -> Array:

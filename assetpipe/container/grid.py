@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assetpipe.asset import Array, Floats, Scene
-from assetpipe.container.transforms import Placement, placements
+from assetpipe.container.shown import Placement, placements
 
 # float32 arithmetic inside Draco is exact up to this many bits.
 MOST_BITS = 24

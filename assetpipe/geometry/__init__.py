@@ -5,8 +5,8 @@ from assetpipe.geometry.decimate import Decimated, decimate
 from assetpipe.geometry.deviation import measure_deviation
 from assetpipe.geometry.morphs import drop_morphs
 from assetpipe.geometry.prepare import prepare
-from assetpipe.geometry.transforms import Placement, drawn_triangles, placements, world_matrices
 from assetpipe.geometry.trim import Trimmed, trim_attributes
+from assetpipe.transforms import Placement, drawn_triangles, placements, world_matrices
 
 __all__ = [
     "Bounds",

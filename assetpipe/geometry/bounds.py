@@ -9,7 +9,7 @@ import numpy as np
 
 from assetpipe.asset import Primitive, Scene
 from assetpipe.geometry.pose import Pose
-from assetpipe.geometry.transforms import Doubles, Placement
+from assetpipe.transforms import Doubles, Placement
 
 Point = tuple[float, float, float]
 MANY = 200_000_000  # vertices over all copies: beyond, the corners of a mesh's box stand for its vertices

@@ -13,8 +13,8 @@ from assetpipe.geometry.morphs import drop_morphs, has_morphs
 from assetpipe.geometry.parts import Bools, Pieces, crowded_out, find_pieces, unseen, without
 from assetpipe.geometry.split import split
 from assetpipe.geometry.surface import Copy, Floats, Surface, Target
-from assetpipe.geometry.transforms import drawn_triangles
 from assetpipe.geometry.trim import trim_attributes
+from assetpipe.transforms import drawn_triangles
 
 FAR = 2.0  # times the error that was asked for: beyond, the budget decides, and shape matters more than shading
 GAIN = 0.7  # of the deviation; less is not worth the loss in shading

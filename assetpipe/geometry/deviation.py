@@ -12,7 +12,7 @@ from assetpipe.asset import TRIANGLES, Array, Deviation, Floats, Scene
 from assetpipe.geometry.bounds import Bounds, scene_bounds
 from assetpipe.geometry.kernels.closest import Hierarchy
 from assetpipe.geometry.pose import Pose
-from assetpipe.geometry.transforms import Doubles, drawn_triangles
+from assetpipe.transforms import Doubles, drawn_triangles
 
 CHUNK = 2_000_000  # triangles in memory and in one hierarchy at a time
 R2 = (0.7548776662466927, 0.5698402909980532)  # Roberts' sequence (2018): even cover of the unit square without dice

@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array, Primitive, Scene
-from assetpipe.geometry.transforms import Doubles, Placement, largest_scale, placements, transform, world_matrices
+from assetpipe.transforms import (
+    Doubles,
+    Placement,
+    joint_matrices,
+    largest_scale,
+    placements,
+    transform,
+    world_matrices,
+)
 
 
 class Pose:
@@ -37,14 +45,7 @@ class Pose:
 
     def joint_matrices(self, skin: int) -> Doubles:
         """(joints, 4, 4) mesh to world."""
-        json = self.scene.json["skins"][skin]
-        joints: Doubles = self._world[json["joints"]]
-        if "inverseBindMatrices" not in json:
-            return joints
-        inverse = self.scene.arrays[json["inverseBindMatrices"]].astype(np.float64).reshape(-1, 4, 4)
-        # Accessors hold matrices column by column.
-        matrices: Doubles = joints @ inverse[: len(joints)].transpose(0, 2, 1)
-        return matrices
+        return joint_matrices(self.scene, skin, self._world)
 
     @cached_property
     def scales(self) -> list[float]:

@@ -18,11 +18,11 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array, Floats
+from assetpipe.kernels import load
 from assetpipe.quality.cameras import Camera
 from assetpipe.quality.drawables import Box, Drawable, Texture, drawn_box
 from assetpipe.quality.kernels import picture as kernels
 from assetpipe.quality.kernels.light import Studio
-from assetpipe.quality.kernels.runtime import load
 from assetpipe.quality.kernels.shade import Rays
 from assetpipe.quality.pyramids import srgb_of_linear
 from assetpipe.quality.staging import stage_model

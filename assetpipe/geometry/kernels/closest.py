@@ -7,7 +7,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.asset import Floats
-from assetpipe.geometry.kernels.runtime import EXACT, load
+from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
 

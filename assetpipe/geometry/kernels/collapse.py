@@ -23,13 +23,13 @@ from dataclasses import dataclass
 import numpy as np
 import warp as wp
 
-from assetpipe.geometry.kernels import runtime
 from assetpipe.geometry.kernels.founding import found
 from assetpipe.geometry.kernels.pieces import drop_pieces
 from assetpipe.geometry.kernels.records import AREA, DEAD, LATER, NEVER
 from assetpipe.geometry.kernels.state import Array, State, as_mesh, compact, extract, lay_out
 from assetpipe.geometry.kernels.sweep import sweep
 from assetpipe.geometry.surface import Copy, Surface, Target
+from assetpipe.kernels import load
 
 STRAY = 2.0
 """Largest distance of a smooth surface from its decimated form, over the kernel's rms distance to planes."""
@@ -59,8 +59,8 @@ class Rules:
 
 def collapse(surface: Surface, targets: Sequence[Target]) -> list[Copy]:
     """Targets come fine to coarse. Each level has the fewest triangles within its error, and never more than it may."""
-    runtime.load("assetpipe.geometry.kernels.sweep")
-    runtime.load("assetpipe.geometry.kernels.founding")
+    load("assetpipe.geometry.kernels.sweep")
+    load("assetpipe.geometry.kernels.founding")
     state = lay_out(surface)
     wp.launch(found, dim=1, inputs=[as_mesh(state, 1)], device="cpu")
     copies = []

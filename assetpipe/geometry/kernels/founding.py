@@ -8,7 +8,7 @@ import warp as wp
 from assetpipe.geometry.kernels.quadrics import position, slope
 from assetpipe.geometry.kernels.records import AREA, Mesh
 from assetpipe.geometry.kernels.rings import after, gather, kind_of, neighbours, on_curve
-from assetpipe.geometry.kernels.runtime import EXACT
+from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 

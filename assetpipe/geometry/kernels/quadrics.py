@@ -26,7 +26,7 @@ from assetpipe.geometry.kernels.records import (
     Mesh,
 )
 from assetpipe.geometry.kernels.rings import is_rim, on_curve
-from assetpipe.geometry.kernels.runtime import EXACT
+from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 

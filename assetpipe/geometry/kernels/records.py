@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.runtime import EXACT
+from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 

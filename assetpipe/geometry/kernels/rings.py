@@ -23,7 +23,7 @@ from assetpipe.geometry.kernels.records import (
     VERTEX,
     Mesh,
 )
-from assetpipe.geometry.kernels.runtime import EXACT
+from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 

@@ -10,7 +10,7 @@ import numpy as np
 import warp as wp
 
 from assetpipe.asset import Floats
-from assetpipe.geometry.kernels.runtime import EXACT, load
+from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
 EMPTY = -1

@@ -28,7 +28,7 @@ from assetpipe.geometry.kernels.records import (
     Mesh,
 )
 from assetpipe.geometry.kernels.rings import after, gather, joinable, kind_of, neighbours
-from assetpipe.geometry.kernels.runtime import EXACT
+from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 

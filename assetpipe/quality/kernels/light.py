@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.quality.kernels.runtime import EXACT
+from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 

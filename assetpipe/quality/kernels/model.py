@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.quality.kernels.runtime import EXACT
+from assetpipe.kernels import EXACT
 from assetpipe.quality.kernels.textures import Library, Slot, sample
 
 wp.set_module_options(EXACT)

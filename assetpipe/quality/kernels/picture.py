@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.kernels import EXACT
 from assetpipe.quality.kernels.light import Studio, film
 from assetpipe.quality.kernels.model import LAYERS, Model, blocked, first_hit
-from assetpipe.quality.kernels.runtime import EXACT
 from assetpipe.quality.kernels.shade import Rays, shade, upon
 
 wp.set_module_options(EXACT)

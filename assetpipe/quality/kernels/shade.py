@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.kernels import EXACT
 from assetpipe.quality.kernels.light import FILL, KEY, Studio, ambient, fresnel, reflection
 from assetpipe.quality.kernels.model import Hit, Model, Paint, blocked, colour_at, uv_at, uv_stretch
-from assetpipe.quality.kernels.runtime import EXACT
 from assetpipe.quality.kernels.textures import Slot, sample
 
 wp.set_module_options(EXACT)

@@ -6,7 +6,7 @@ import numpy as np
 import warp as wp
 
 from assetpipe.asset import Array
-from assetpipe.quality.kernels.runtime import EXACT, load
+from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
 

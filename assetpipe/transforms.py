@@ -27,12 +27,24 @@ class Placement:
 
 
 def world_matrices(scene: Scene) -> Doubles:
-    """(nodes, 4, 4) node to world, column vectors; the identity for nodes outside the default scene."""
-    local = np.array([_local_matrix(node.json) for node in scene.nodes]).reshape(-1, 4, 4)
-    world = np.tile(np.eye(4), (len(scene.nodes), 1, 1))
-    for node, parent in _tree(scene):
-        world[node] = local[node] if parent is None else world[parent] @ local[node]
+    """(nodes, 4, 4) node to world, column vectors; of every node, those outside the default scene included."""
+    world = np.array([_local_matrix(node.json) for node in scene.nodes]).reshape(-1, 4, 4)
+    for node, parent in _tree(scene, _parentless(scene)):
+        if parent is not None:
+            world[node] = world[parent] @ world[node]
     return world
+
+
+def joint_matrices(scene: Scene, skin: int, world: Doubles) -> Doubles:
+    """(joints, 4, 4) mesh to world, at rest."""
+    json = scene.json["skins"][skin]
+    joints: Doubles = world[json["joints"]]
+    if "inverseBindMatrices" not in json:
+        return joints
+    inverse = scene.arrays[json["inverseBindMatrices"]].astype(np.float64).reshape(-1, 4, 4)[: len(joints)]
+    # Accessors hold matrices column by column: read row by row, they are the transposes.
+    matrices: Doubles = joints @ inverse.transpose(0, 2, 1)
+    return matrices
 
 
 def placements(scene: Scene) -> list[Placement]:
@@ -87,14 +99,14 @@ def _placement(scene: Scene, at: int, mesh: int, world: Doubles) -> Placement:
 
 def _shown(scene: Scene) -> list[tuple[int, int]]:
     """(node, mesh) of the default scene."""
-    meshes = [(at, scene.nodes[at].mesh) for at, _ in _tree(scene)]
+    meshes = [(at, scene.nodes[at].mesh) for at, _ in _tree(scene, _roots(scene))]
     return [(at, mesh) for at, mesh in meshes if mesh is not None]
 
 
-def _tree(scene: Scene) -> list[tuple[int, int | None]]:
-    """(node, its parent) of the default scene, parents first; a node met twice counts once, so cycles end."""
+def _tree(scene: Scene, roots: Sequence[int]) -> list[tuple[int, int | None]]:
+    """(node, its parent) below the roots, parents first; a node met twice counts once, so cycles end."""
     found: dict[int, int | None] = {}
-    waiting: list[tuple[int, int | None]] = [(root, None) for root in reversed(_roots(scene))]
+    waiting: list[tuple[int, int | None]] = [(root, None) for root in reversed(roots)]
     while waiting:
         at, parent = waiting.pop()
         if at not in found:
@@ -109,6 +121,10 @@ def _roots(scene: Scene) -> Sequence[int]:
     if scenes:
         roots: Sequence[int] = scenes[scene.json.get("scene", 0)].get("nodes", ())
         return roots
+    return _parentless(scene)
+
+
+def _parentless(scene: Scene) -> list[int]:
     children = {child for node in scene.nodes for child in node.children}
     return [at for at in range(len(scene.nodes)) if at not in children]
 
