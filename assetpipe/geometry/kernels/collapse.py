@@ -17,7 +17,9 @@ over vertices along a Morton curve. What may be collapsed is decided in stages; 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +28,7 @@ import warp as wp
 from assetpipe.geometry.kernels.founding import found
 from assetpipe.geometry.kernels.pieces import drop_pieces
 from assetpipe.geometry.kernels.records import AREA, DEAD, LATER, NEVER
-from assetpipe.geometry.kernels.state import Array, State, as_mesh, compact, extract, lay_out
+from assetpipe.geometry.kernels.state import Array, State, as_mesh, compact, extract, lay_out, with_own_scratch
 from assetpipe.geometry.kernels.sweep import sweep
 from assetpipe.geometry.surface import Copy, Surface, Target
 from assetpipe.kernels import load
@@ -45,6 +47,8 @@ FARTHEST = 100.0
 SHORT = 1e-9  # as in quadrics.py
 LARGE = 20_000
 """Triangles up to which every edge is tried before the error ends a level; beyond, one idle sweep says enough."""
+ALONE = 20_000
+"""Vertices below which a second thread is not worth its start."""
 CLOCK_LIMIT = 1 << 30
 
 
@@ -62,13 +66,27 @@ def collapse(surface: Surface, targets: Sequence[Target]) -> list[Copy]:
     load("assetpipe.geometry.kernels.sweep")
     load("assetpipe.geometry.kernels.founding")
     state = lay_out(surface)
-    wp.launch(found, dim=1, inputs=[as_mesh(state, 1)], device="cpu")
+    _found(state)
     copies = []
     for target in targets:
         state = _descend(state, target)
         error = STRAY * float(np.sqrt(state.arrays["worst"][0])) / state.scale
         copies.append(Copy(extract(state, surface), error, state.drawn <= target.triangles))
     return copies
+
+
+def _found(state: State) -> None:
+    """In as many threads as there are cores, up to four; the result does not depend on how many."""
+    vertices = len(state.keys)
+    threads = max(1, min(4, len(os.sched_getaffinity(0)), vertices // ALONE))
+    cuts = [vertices * at // threads for at in range(threads + 1)]
+    meshes = [as_mesh(with_own_scratch(state), 1) for _ in range(threads)]
+
+    def work(at: int) -> None:
+        wp.launch(found, dim=1, inputs=[meshes[at], cuts[at], cuts[at + 1]], device="cpu")
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
 
 
 def _descend(state: State, target: Target) -> State:

@@ -121,9 +121,10 @@ def sum_planes(m: Mesh, v: int, n: int, clock: int):
 
 
 @wp.kernel
-def found(m: Mesh):
-    """Quadrics about each vertex (b and c are 0 there), wedges and kinds."""
-    for v in range(m.head.shape[0]):
+def found(m: Mesh, first: int, last: int):
+    """Quadrics about each vertex (b and c are 0 there), wedges and kinds, for vertices from `first` to before `last`.
+    Writes only what belongs to them, so that ranges may run side by side, each with scratch of its own."""
+    for v in range(first, last):
         n = gather(m, v, 0, m.ring.shape[0])
         m.kind[v] = wp.int8(2)
         if n > 0:

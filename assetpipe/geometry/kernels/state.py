@@ -69,6 +69,13 @@ def as_mesh(state: State, stage: int) -> Any:
     return mesh
 
 
+def with_own_scratch(state: State) -> State:
+    """The same surface for another thread."""
+    shared = state.arrays
+    own = {name: np.zeros_like(shared[name]) for name in ("ring", "near", "choice", "counts")}
+    return replace(state, arrays={**shared, **own, "slot": np.full_like(shared["slot"], -1)})
+
+
 def lay_out(surface: Surface) -> State:
     """Vertices, then wedges and faces, in the order of the Morton curve; faces without three vertices left out."""
     order = morton_order(surface.positions)
