@@ -29,6 +29,7 @@ class Picture:
     image: Image | None
     fault: str = ""
     repair: str = ""
+    pixels: int = 0
 
 
 class Album:
@@ -37,12 +38,24 @@ class Album:
     def __init__(self, source: Source, limits: Limits) -> None:
         self._source, self._limits = source, limits
         self._opened: dict[str, Picture] = {}
+        self._pixels = 0
 
     def open(self, uri: str, place: str) -> Picture:
         """A missing or broken picture is a fault to report; a name that leaves the source's folder raises."""
         if uri not in self._opened:
             self._opened[uri] = _open(self._source, uri, place, self._limits)
+            self._pixels += self._opened[uri].pixels
+            self._check_total()
         return self._opened[uri]
+
+    def _check_total(self) -> None:
+        counts = {"total_image_pixels": self._pixels, "textures": len(self._opened)}
+        for word, count in counts.items():
+            limit = int(getattr(self._limits, word))
+            if count > limit:
+                code = "E_LIMIT_PIXELS" if word == "total_image_pixels" else "E_LIMIT_TEXTURES"
+                hint = f"use fewer or smaller pictures, or raise limits.{word} in the config"
+                raise LimitExceeded(code, f"{self._source.name}: {count:,} {word}, limit {limit:,}", hint=hint)
 
 
 def _open(source: Source, uri: str, place: str, limits: Limits) -> Picture:
@@ -52,7 +65,8 @@ def _open(source: Source, uri: str, place: str, limits: Limits) -> Picture:
     except MissingFile as missing:
         return Picture(None, missing.message.removeprefix(f"{source.name}: "))
     try:
-        return Picture(_convert(data, name, place, limits), repair=repair)
+        image, pixels = _convert(data, name, place, limits)
+        return Picture(image, repair=repair, pixels=pixels)
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as broken:
         return Picture(None, f"{place}: {name!r} cannot be read as a picture: {broken}")
 
@@ -65,14 +79,15 @@ def portable_name(uri: str) -> tuple[str, str]:
     return name, f"W_URI_BASENAME {uri!r} was looked for as {name!r} beside the source"
 
 
-def _convert(data: memoryview, name: str, place: str, limits: Limits) -> Image:
+def _convert(data: memoryview, name: str, place: str, limits: Limits) -> tuple[Image, int]:
+    """The image, and its pixels."""
     with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         _check_pixels(picture.size, f"{place}: {name!r}", limits)
         picture.load()  # a file that is cut off is told now, by its name
         if picture.format in KEPT:
-            return Image(data, KEPT[picture.format], {"name": _stem(name)}, name)
+            return Image(data, KEPT[picture.format], {"name": _stem(name)}, name), picture.width * picture.height
         mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("1", "L") else "RGB"
-        return png(picture.convert(mode), name)
+        return png(picture.convert(mode), name), picture.width * picture.height
 
 
 def _check_pixels(size: tuple[int, int], place: str, limits: Limits) -> None:

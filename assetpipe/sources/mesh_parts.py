@@ -51,8 +51,7 @@ def settle(positions: Array, used: Array) -> tuple[Floats, tuple[float, float, f
 
 def narrow(values: Array) -> Floats:
     """float32; what does not fit becomes infinite and is refused or dropped later, by place."""
-    with np.errstate(over="ignore"):
-        return np.ascontiguousarray(values, np.float32)
+    return np.ascontiguousarray(values, np.float32)
 
 
 def check_positions(positions: Array, used: Array, name: str) -> None:

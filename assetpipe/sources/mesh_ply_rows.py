@@ -57,17 +57,21 @@ def _ascii(numbers: Array, at: int, element: Element, name: str) -> tuple[Rows, 
     table = _table(numbers, at, element)
     if table is None:
         return _walk_ascii(numbers, at, element, name)
-    columns, lists, column = {}, {}, 0
+    gathered, counts, column = [], [], 0
     for item in element.properties:
+        width = 1
         if item.count_kind:
-            count = int(table[0, column]) if len(table) else 0
-            values = table[:, column + 1 : column + 1 + count].reshape(-1)
-            lists[item.name] = Lists(np.full(len(table), count), values.astype(item.kind))
-            column += 1 + count
-        else:
-            columns[item.name] = table[:, column].astype(item.kind)
+            width = int(table[0, column]) if len(table) else 0
             column += 1
-    return Rows(columns, lists), at + table.size
+        gathered.append(_cast(table[:, column : column + width].reshape(-1), item.kind))
+        counts.append(np.full(len(table), width))
+        column += width
+    return _rows(element, gathered, counts), at + table.size
+
+
+def _cast(values: Array, kind: str) -> Array:
+    """Text may hold more digits than the header's `float` says; only integers become what it says."""
+    return values if "f" in kind else values.astype(kind)
 
 
 def _table(numbers: Array, at: int, element: Element) -> Array | None:
@@ -102,7 +106,7 @@ def _walk_ascii(numbers: Array, at: int, element: Element, name: str) -> tuple[R
             counts[column].append(count)
             at += count
     gathered = [
-        _gather(numbers, s, c).astype(p.kind) for s, c, p in zip(starts, counts, element.properties, strict=True)
+        _cast(_gather(numbers, s, c), p.kind) for s, c, p in zip(starts, counts, element.properties, strict=True)
     ]
     return _rows(element, gathered, counts), at
 

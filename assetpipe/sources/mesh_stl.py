@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 
 import numpy as np
 
@@ -53,6 +54,7 @@ def _load(data: memoryview, name: str) -> list[tuple[str, Array]]:
     """
     from trimesh.exchange.stl import load_stl  # half a second that only these files pay
 
+    logging.getLogger("trimesh").addHandler(logging.NullHandler())  # or it prints tracebacks for normals, unused here
     try:
         loaded = load_stl(io.BytesIO(data))
     except Exception as fault:  # ValueError, IndexError, UnicodeError, ...: trimesh promises none

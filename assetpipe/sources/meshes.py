@@ -32,7 +32,8 @@ def read_meshes(source: Source, limits: Limits) -> Scene:
     """One node and mesh per object or group, one primitive per material."""
     if not len(source.data):
         raise SourceError("E_EMPTY_FILE", f"{source.name}: 0 bytes", hint="export or upload it again")
-    file = READERS[source.format](source.data, source.name)
+    with np.errstate(all="ignore"):  # what garbage computes to is refused where it matters, not warned of
+        file = READERS[source.format](source.data, source.name)
     _check_content(file, source.name)
     _check_limits(file, source.name, limits)
     names = list(dict.fromkeys(part.material for part in file.parts if part.material is not None))
