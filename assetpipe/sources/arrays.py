@@ -1,16 +1,27 @@
-"""Skins, animations and instancing -> the same JSON with indices into `Scene.arrays` in place of accessors."""
+"""Skins and instancing -> the same JSON with indices into `Scene.arrays` in place of accessors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from assetpipe.asset import Array, Json
 from assetpipe.sources.accessors import Accessors
+from assetpipe.sources.document import Document
 from assetpipe.sources.vectors import first_nonfinite
 
 INSTANCING = "EXT_mesh_gpu_instancing"
+# What an exporter's arithmetic may leave in the last row of a matrix, which has to be 0 0 0 1.
+AFFINE = 1e-3
+Mend = Callable[[Array, str], Array]
+"""An array and its place -> the array as glTF allows it, the very same when nothing is wrong."""
+
+
+def unchanged(values: Array, _place: str) -> Array:
+    return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,13 +30,15 @@ class Lifted:
 
     accessors: Accessors
     arrays: list[Array] = field(default_factory=list)
-    _places: dict[int, int] = field(default_factory=dict)
+    _places: dict[tuple[int, str], int] = field(default_factory=dict)
 
-    def lift(self, accessor: int, place: str) -> int:
-        if accessor not in self._places:
-            self._places[accessor] = len(self.arrays)
-            self.arrays.append(self._shaped(accessor, place))
-        return self._places[accessor]
+    def lift(self, accessor: int, place: str, use: str, mend: Mend = unchanged) -> int:
+        """Once for each use: glTF lets no accessor be a key time here and a matrix or a rotation there."""
+        key = (accessor, use)
+        if key not in self._places:
+            self.arrays.append(mend(self._shaped(accessor, place), place))
+            self._places[key] = len(self.arrays) - 1
+        return self._places[key]
 
     def _shaped(self, accessor: int, place: str) -> Array:
         """float32: (n,) SCALAR, (n, 2..4) VEC, (n, 4, 4) MAT4 with columns first, as glTF stores them."""
@@ -52,50 +65,25 @@ def lift_skins(lifted: Lifted) -> list[Json]:
         if entry["type"] != "MAT4" or entry["componentType"] != 5126 or entry["count"] < len(skin["joints"]):
             fault = f"{entry['count']} {entry['type']} for {len(skin['joints'])} joints; one float MAT4 each is needed"
             raise document.refuse("E_SKIN", place, fault)
-        skins.append({**skin, "inverseBindMatrices": lifted.lift(skin["inverseBindMatrices"], place)})
+        index = lifted.lift(skin["inverseBindMatrices"], place, "bind", partial(_affine, document))
+        skins.append({**skin, "inverseBindMatrices": index})
     return skins
 
 
-def lift_animations(lifted: Lifted) -> list[Json]:
-    """A product is worth publishing without an animation that is broken: that one is dropped."""
-    document, animations = lifted.accessors.document, []
-    for number, animation in enumerate(document.items("animations")):
-        place = f"/animations/{number}"
-        try:
-            animations.append(_lift_animation(lifted, animation, place))
-        except BrokenAnimationError as error:
-            document.notes.repair("W_ANIMATION", f"{place} is dropped: {error}")
-    return animations
-
-
-class BrokenAnimationError(Exception):
-    """Cannot be played; the text says why."""
-
-
-def _lift_animation(lifted: Lifted, animation: Json, place: str) -> Json:
-    if not animation["channels"] or not animation["samplers"]:
-        raise BrokenAnimationError("it animates nothing")
-    for number, sampler in enumerate(animation["samplers"]):
-        _check_sampler(lifted.accessors, sampler, f"samplers/{number}")
-    samplers = [
-        {**sampler, **{key: lifted.lift(sampler[key], f"{place}/samplers/{i}/{key}") for key in ("input", "output")}}
-        for i, sampler in enumerate(animation["samplers"])
-    ]
-    return {**animation, "samplers": samplers}
-
-
-def _check_sampler(accessors: Accessors, sampler: Json, place: str) -> None:
-    keys = accessors.entry(sampler["input"])
-    if keys["type"] != "SCALAR" or keys["componentType"] != 5126:
-        raise BrokenAnimationError(f"{place}/input is no float SCALAR of seconds")
-    times, values = accessors.floats(sampler["input"]).reshape(-1), accessors.floats(sampler["output"])
-    if not (np.isfinite(times).all() and np.isfinite(values).all()):
-        raise BrokenAnimationError(f"{place} holds values that are not finite")
-    if (np.diff(times) <= 0).any() or times[0] < 0:
-        raise BrokenAnimationError(f"{place}/input: key times must start at 0 or later and increase")
-    per_key = 3 if sampler.get("interpolation") == "CUBICSPLINE" else 1
-    if len(values) % (len(times) * per_key):
-        raise BrokenAnimationError(f"{place}/output: {len(values):,} values for {len(times):,} keys")
+def _affine(document: Document, matrices: Array, place: str) -> Array:
+    """(n, 4, 4), columns first: each column ends in what the last row is."""
+    last = np.array([0, 0, 0, 1], np.float32)
+    astray = np.abs(matrices[:, :, 3] - last).max(axis=1)
+    if not astray.any():
+        return matrices
+    if astray.max() > AFFINE:
+        worst = int(astray.argmax())
+        shown = ", ".join(f"{value:g}" for value in matrices[worst, :, 3])
+        raise document.refuse("E_SKIN", place, f"the last row of matrix {worst} is ({shown}), not (0, 0, 0, 1)")
+    document.notes.repair("W_SKIN", f"{place}: the last row of {int((astray > 0).sum())} is (0, 0, 0, 1) now")
+    mended = matrices.copy()
+    mended[:, :, 3] = last
+    return mended
 
 
 def lift_instances(lifted: Lifted, node: Json, place: str) -> Json:
@@ -104,7 +92,7 @@ def lift_instances(lifted: Lifted, node: Json, place: str) -> Json:
     if extension is None:
         return node
     attributes = {
-        semantic: lifted.lift(accessor, f"{place}/extensions/{INSTANCING}/attributes/{semantic}")
+        semantic: lifted.lift(accessor, f"{place}/extensions/{INSTANCING}/attributes/{semantic}", "instances")
         for semantic, accessor in extension["attributes"].items()
     }
     if len({len(lifted.arrays[index]) for index in attributes.values()}) > 1:

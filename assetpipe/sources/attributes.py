@@ -85,7 +85,7 @@ def read_attributes(accessors: Accessors, part: Part, positions: Array, triangle
         if mended is not None:
             attributes[semantic] = mended
     _check_pairs(document, attributes, place)
-    return mend_skinning(attributes, around)
+    return mend_skinning(_numbered(document, attributes, place), around)
 
 
 def _mended(accessors: Accessors, part: Part, semantic: str, around: Surroundings) -> Array | None:
@@ -95,6 +95,8 @@ def _mended(accessors: Accessors, part: Part, semantic: str, around: Surrounding
         return accessors.mended[key]
     document, repairs = accessors.document, len(around.notes.repairs)
     values = _attribute(accessors, part, semantic)
+    if values is None:
+        return None
     if len(values) != len(around.positions):
         fault = f"{len(values):,} elements, but POSITION has {len(around.positions):,}"
         raise document.refuse("E_ATTRIBUTE_COUNT", f"{around.place}/{semantic}", fault)
@@ -104,15 +106,26 @@ def _mended(accessors: Accessors, part: Part, semantic: str, around: Surrounding
     return mended
 
 
-def _attribute(accessors: Accessors, part: Part, semantic: str) -> Array:
+def _attribute(accessors: Accessors, part: Part, semantic: str) -> Array | None:
     place = f"{part.place}/attributes/{semantic}"
     values, normalised = _values(accessors, part, semantic)
     _check_width(accessors.document, semantic, values, place)
     if semantic.startswith("JOINTS_"):
         return _joints(accessors.document, values, place)
     if semantic.startswith("_") and not normalised:
-        return np.ascontiguousarray(values)
+        return _custom(accessors.document, values, place)
     return _floats(accessors, part, semantic)
+
+
+def _custom(document: Document, values: Array, place: str) -> Array | None:
+    """In its own type where glTF allows that: not for 32 bit integers, nor for 3 x 3 matrices without padding."""
+    if values.dtype == np.uint32:
+        most = int(values.max(initial=0))
+        fitting = np.uint16 if most < 1 << 16 else np.float32 if most <= 1 << 24 else None
+        instead = f"{np.dtype(fitting)} now" if fitting else f"dropped, for {most} fits nothing else"
+        document.notes.repair("W_SEMANTIC", f"{place}: 32 bit integers are no vertex attribute: {instead}")
+        return values.astype(fitting) if fitting else None
+    return np.ascontiguousarray(values if values.shape[1] != 9 else values.astype(np.float32))
 
 
 def _joints(document: Document, values: Array, place: str) -> Array:
@@ -137,3 +150,22 @@ def _check_pairs(document: Document, attributes: dict[str, Array], place: str) -
     if joints != weights:
         alone = sorted(joints ^ weights)[0]
         raise document.refuse("E_JOINTS", place, f"JOINTS_{alone} and WEIGHTS_{alone} do not come together")
+
+
+def _numbered(document: Document, attributes: dict[str, Array], place: str) -> dict[str, Array]:
+    """Sets of joints and of colours without gaps. Joints add up in any order; colours after the first no viewer knows.
+
+    Gaps between UV sets are filled when the materials are known, for they count on the numbers (`uv_sets.py`).
+    """
+    skins = sorted(key.partition("_")[2] for key in attributes if key.startswith("JOINTS_"))
+    colours = [f"COLOR_{n}" for n, key in enumerate(sorted(k for k in attributes if k.startswith("COLOR_")))]
+    new = {f"{kind}_{old}": f"{kind}_{n}" for n, old in enumerate(skins) for kind in ("JOINTS", "WEIGHTS")}
+    found = {}
+    for key, values in attributes.items():
+        if key.startswith("COLOR_") and key not in colours:
+            document.notes.repair("W_SEMANTIC", f"{place}/{key} comes after a gap and is dropped")
+        else:
+            found[new.get(key, key)] = values
+    if any(old != now for old, now in new.items()):
+        document.notes.repair("W_SEMANTIC", f"{place}: JOINTS_{', '.join(skins)} are counted from 0 now")
+    return found

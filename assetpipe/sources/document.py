@@ -13,6 +13,7 @@ from assetpipe.sources.files import Source
 from assetpipe.sources.glb import split_glb
 from assetpipe.sources.jsontext import parse_json
 from assetpipe.sources.notes import Notes, printable
+from assetpipe.sources.placement import drop_misplaced
 from assetpipe.sources.schema import COLLECTIONS, conform
 
 # What the reader turns into plain glTF; gone from the scene.
@@ -62,7 +63,7 @@ def read_document(source: Source, limits: Limits) -> Document:
     raw = parse_json(text, source.name, limits.json_bytes, notes)
     _check_version(raw, source.name)
     _check_limits(raw, limits, source.name)
-    checked = conform(_drop_empty(raw, notes), source.name, notes)
+    checked = drop_misplaced(conform(_drop_empty(raw, notes), source.name, notes), notes)
     document = Document(checked, source, limits, notes, binary)
     _check_extensions(document)
     return document

@@ -8,14 +8,17 @@ from assetpipe.asset import Json, Material, Mesh, Node, Scene
 from assetpipe.config import Limits
 from assetpipe.errors import SourceError
 from assetpipe.sources.accessors import Accessors
-from assetpipe.sources.arrays import Lifted, lift_animations, lift_instances, lift_skins
+from assetpipe.sources.animations import lift_animations
+from assetpipe.sources.arrays import Lifted, lift_instances, lift_skins
 from assetpipe.sources.buffers import Buffers
 from assetpipe.sources.document import RESOLVED, Document, read_document
 from assetpipe.sources.files import Source
 from assetpipe.sources.hierarchy import check_hierarchy, check_skins, mend_deformation
 from assetpipe.sources.images import Pictures, read_pictures
 from assetpipe.sources.materials import drop_textures, renumber_textures
+from assetpipe.sources.matrices import mend_transforms
 from assetpipe.sources.primitives import read_meshes
+from assetpipe.sources.skeletons import mend_skeletons, show_joints
 from assetpipe.sources.specgloss import Library, convert_materials
 from assetpipe.sources.stage import choose_scene, show_all
 
@@ -25,6 +28,7 @@ LIFTED = ("accessors", "bufferViews", "buffers", "images", "materials", "meshes"
 def read_gltf(source: Source, limits: Limits) -> Scene:
     document = read_document(source, limits)
     check_hierarchy(document)
+    document = mend_skeletons(mend_transforms(document))
     accessors = Accessors(document, Buffers(document))
     read = read_meshes(accessors)
     meshes = tuple(mesh for mesh in read if mesh is not None)
@@ -40,7 +44,9 @@ def read_gltf(source: Source, limits: Limits) -> Scene:
     pictures = read_pictures(document, accessors.buffers)
     materials, library = _materials(document, pictures)
     _warn_of_pointers(document, lost=bool(pictures.lost) or len(meshes) < len(read))
-    rest = choose_scene(_rest(document, lifted, library), nodes, document.notes)
+    animations = lift_animations(lifted, nodes, meshes)
+    rest = choose_scene(_rest(lifted, animations, library), nodes, document.notes)
+    rest = show_joints(document, rest, nodes)
     return Scene(
         nodes,
         meshes,
@@ -88,9 +94,9 @@ def _materials(document: Document, pictures: Pictures) -> tuple[tuple[Material, 
     return tuple(Material(material) for material in converted), library
 
 
-def _rest(document: Document, lifted: Lifted, library: Library) -> Json:
-    rest = {key: value for key, value in document.json.items() if key not in LIFTED}
-    found = {"skins": lift_skins(lifted), "animations": lift_animations(lifted), "textures": list(library.textures)}
+def _rest(lifted: Lifted, animations: list[Json], library: Library) -> Json:
+    rest = {key: value for key, value in lifted.accessors.document.json.items() if key not in LIFTED}
+    found = {"skins": lift_skins(lifted), "animations": animations, "textures": list(library.textures)}
     rest = {key: value for key, value in {**rest, **found}.items() if value or key not in found}
     for key in ("extensionsUsed", "extensionsRequired"):
         if key in rest:

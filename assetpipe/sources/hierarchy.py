@@ -98,14 +98,16 @@ def _cyclic(document: Document, cycle: list[int]) -> Exception:
 
 
 def mend_deformation(document: Document, nodes: Sequence[Node], meshes: Sequence[Mesh]) -> tuple[Node, ...]:
-    """Nodes without a skin whose mesh has no joints, or weights for other morph targets than it has."""
+    """Nodes without a skin whose mesh has no joints, or weights for other morph targets than it has; without a mesh
+    neither."""
     mended = []
     for number, node in enumerate(nodes):
         primitives = meshes[node.mesh].primitives if node.mesh is not None else ()
         lost = set()
-        if node.skin is not None and not all("JOINTS_0" in primitive.attributes for primitive in primitives):
+        if node.skin is not None and not (primitives and all("JOINTS_0" in own.attributes for own in primitives)):
             lost.add("skin")
-        if "weights" in node.json and any(len(node.json["weights"]) != len(item.targets) for item in primitives):
+        targets = {len(own.targets) for own in primitives}
+        if "weights" in node.json and targets != {len(node.json["weights"])}:
             lost.add("weights")
         for key in sorted(lost):
             document.notes.repair(

@@ -150,6 +150,10 @@ def _target(accessors: Accessors, target: Json, place: str, attributes: dict[str
         if len(values) != vertices:
             fault = f"{len(values):,} elements, but POSITION has {vertices:,}"
             raise document.refuse("E_ATTRIBUTE_COUNT", f"{place}/{semantic}", fault)
+        width = 3 if semantic == "TANGENT" else attributes[semantic].shape[1]
+        if values.shape[1] != width:
+            fault = f"{values.shape[1]} components, not {width}"
+            raise document.refuse("E_ATTRIBUTE_TYPE", f"{place}/{semantic}", fault)
         differences[semantic] = _finite_differences(document, values, f"{place}/{semantic}")
     # A target that lost all it changed keeps its place, for the weights and animations that count on it.
     return differences or {"POSITION": np.zeros((vertices, 3), np.float32)}

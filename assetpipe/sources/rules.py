@@ -138,6 +138,21 @@ def record(required: Mapping[str, Rule] | None = None, **optional: Rule) -> Rule
     return rule
 
 
+def extended(rule: Rule, **extensions: Rule) -> Rule:
+    """`rule`, and the content of the extensions that are known."""
+
+    def both(context: Context, value: Any, place: str) -> Any:
+        checked = rule(context, value, place)
+        inside = checked.get("extensions", {})
+        known = {
+            key: extensions[key](context, entry, f"{place}/extensions/{key}") if key in extensions else entry
+            for key, entry in inside.items()
+        }
+        return {**checked, "extensions": known} if inside else checked
+
+    return both
+
+
 def table(entry: Rule) -> Rule:
     """An object whose keys are free."""
 

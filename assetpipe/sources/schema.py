@@ -6,17 +6,17 @@ Written as data: one line per property of the specification that anything here o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
-from assetpipe.asset import Json, Material
+from assetpipe.asset import Json
+from assetpipe.sources.lights import camera, light
+from assetpipe.sources.material_rules import material
 from assetpipe.sources.notes import Notes
 from assetpipe.sources.rules import (
     Context,
-    Rule,
-    above,
     anything,
     array,
     choice,
+    extended,
     flag,
     index,
     integer,
@@ -30,49 +30,8 @@ COLLECTIONS = (
     *("accessors", "animations", "buffers", "bufferViews", "cameras", "images", "materials", "meshes", "nodes"),
     *("samplers", "scenes", "skins", "textures"),
 )
-UNIT = number(0, 1)
 COMPONENT_TYPES = {5120: "int8", 5121: "uint8", 5122: "int16", 5123: "uint16", 5125: "uint32", 5126: "float32"}
 FILTERS = (9728, 9729, 9984, 9985, 9986, 9987)
-
-
-def extended(rule: Rule, **extensions: Rule) -> Rule:
-    """`rule`, and the content of the extensions that are known."""
-
-    def both(context: Context, value: object, place: str) -> object:
-        checked = rule(context, value, place)
-        inside = checked.get("extensions", {})
-        known = {
-            key: extensions[key](context, entry, f"{place}/extensions/{key}") if key in extensions else entry
-            for key, entry in inside.items()
-        }
-        return {**checked, "extensions": known} if inside else checked
-
-    return both
-
-
-TEXTURE_INFO = extended(
-    record({"index": index("textures")}, texCoord=integer(0, 15), scale=number(), strength=UNIT),
-    KHR_texture_transform=record(
-        offset=array(number(), length=2), rotation=number(), scale=array(number(), length=2), texCoord=integer(0, 15)
-    ),
-)
-
-
-def textured(**rules: Rule) -> Rule:
-    """An object of a material: every `…Texture` in it is a textureInfo."""
-    plain = record(None, **rules)
-
-    def rule(context: Context, value: object, place: str) -> object:
-        return _texture_infos(context, plain(context, value, place), place)
-
-    return rule
-
-
-def _texture_infos(context: Context, value: Json, place: str) -> Json:
-    return {
-        key: TEXTURE_INFO(context, entry, f"{place}/{key}") if key.endswith("Texture") else entry
-        for key, entry in value.items()
-    }
 
 
 BUFFER = record({"byteLength": integer(1)}, uri=text)
@@ -120,47 +79,6 @@ TEXTURE = extended(
 WRAPS = choice(33071, 33648, 10497)
 SAMPLER = record(magFilter=choice(*FILTERS[:2]), minFilter=choice(*FILTERS), wrapS=WRAPS, wrapT=WRAPS)
 
-RGB, RGBA = array(UNIT, length=3), array(UNIT, length=4)
-MATERIAL_EXTENSIONS: Mapping[str, Rule] = {
-    "KHR_materials_anisotropy": textured(anisotropyStrength=UNIT, anisotropyRotation=number()),
-    "KHR_materials_clearcoat": textured(clearcoatFactor=UNIT, clearcoatRoughnessFactor=UNIT),
-    "KHR_materials_diffuse_transmission": textured(
-        diffuseTransmissionFactor=UNIT, diffuseTransmissionColorFactor=array(number(0), length=3)
-    ),
-    "KHR_materials_dispersion": textured(dispersion=number(0)),
-    "KHR_materials_emissive_strength": textured(emissiveStrength=number(0)),
-    "KHR_materials_ior": textured(ior=number(0)),
-    "KHR_materials_iridescence": textured(
-        iridescenceFactor=UNIT,
-        iridescenceIor=number(1),
-        iridescenceThicknessMinimum=number(0),
-        iridescenceThicknessMaximum=number(0),
-    ),
-    "KHR_materials_pbrSpecularGlossiness": textured(diffuseFactor=RGBA, specularFactor=RGB, glossinessFactor=UNIT),
-    "KHR_materials_sheen": textured(sheenColorFactor=RGB, sheenRoughnessFactor=UNIT),
-    "KHR_materials_specular": textured(specularFactor=UNIT, specularColorFactor=array(number(0), length=3)),
-    "KHR_materials_transmission": textured(transmissionFactor=UNIT),
-    "KHR_materials_volume": textured(thicknessFactor=number(0), attenuationDistance=above(0), attenuationColor=RGB),
-}
-
-
-def material(context: Context, value: object, place: str) -> Json:
-    checked = textured(
-        pbrMetallicRoughness=textured(baseColorFactor=RGBA, metallicFactor=UNIT, roughnessFactor=UNIT),
-        emissiveFactor=array(number(0), length=3),
-        alphaMode=choice("OPAQUE", "MASK", "BLEND"),
-        alphaCutoff=number(0),
-        doubleSided=flag,
-    )(context, value, place)
-    inside = {
-        key: MATERIAL_EXTENSIONS.get(key, anything)(context, entry, f"{place}/extensions/{key}")
-        for key, entry in checked.get("extensions", {}).items()
-    }
-    found: Json = {**checked, "extensions": inside} if inside else checked
-    for slot in Material(found).textures:  # also those in extensions that are not known here
-        TEXTURE_INFO(context, slot.info, "/".join((place, *slot.path)))
-    return found
-
 
 def quaternion(context: Context, value: object, place: str) -> object:
     """(x, y, z, w) of length 1, within the validator's tolerance."""
@@ -174,6 +92,24 @@ def quaternion(context: Context, value: object, place: str) -> object:
     return [part / length for part in checked]
 
 
+VARIANTS = record(
+    {"mappings": array(record({"material": index("materials"), "variants": array(index("variants"), least=0)}))}
+)
+
+
+def variants(context: Context, value: object, place: str) -> object:
+    """Each variant once for a primitive; where it has several materials, viewers take the first."""
+    checked, seen, mappings = VARIANTS(context, value, place), set(), []
+    for mapping in checked["mappings"]:
+        fresh = [number for number in dict.fromkeys(mapping["variants"]) if number not in seen]
+        seen.update(fresh)
+        if fresh != mapping["variants"]:
+            context.notes.repair("W_VARIANT", f"{place} gives a variant two materials or none: the first holds")
+        if fresh:
+            mappings.append({**mapping, "variants": fresh})
+    return {**checked, "mappings": mappings}
+
+
 ATTRIBUTES = table(index("accessors"))
 PRIMITIVE = extended(
     record(
@@ -184,13 +120,7 @@ PRIMITIVE = extended(
         targets=array(ATTRIBUTES),
     ),
     KHR_draco_mesh_compression=record({"bufferView": index("bufferViews"), "attributes": table(integer())}),
-    KHR_materials_variants=record(
-        {
-            "mappings": array(
-                record({"material": index("materials"), "variants": array(index("variants"), distinct=True)})
-            )
-        }
-    ),
+    KHR_materials_variants=variants,
 )
 MESH = record({"primitives": array(PRIMITIVE, least=0)}, weights=array(number()))
 NODE = extended(
@@ -212,7 +142,12 @@ SKIN = record(
     {"joints": array(index("nodes"), distinct=True)}, inverseBindMatrices=index("accessors"), skeleton=index("nodes")
 )
 CHANNEL = record(
-    {"sampler": integer(), "target": record({"path": text}, node=index("nodes"))},
+    {
+        "sampler": integer(),
+        "target": extended(
+            record({"path": text}, node=index("nodes")), KHR_animation_pointer=record({"pointer": text})
+        ),
+    },
 )
 ANIMATION_SAMPLER = record(
     {"input": index("accessors"), "output": index("accessors")}, interpolation=choice("LINEAR", "STEP", "CUBICSPLINE")
@@ -230,18 +165,6 @@ def animation(context: Context, value: object, place: str) -> object:
     return checked
 
 
-CAMERA = record(
-    {"type": choice("perspective", "orthographic")},
-    perspective=record({"yfov": above(0), "znear": above(0)}, aspectRatio=above(0), zfar=above(0)),
-    orthographic=record({"xmag": number(), "ymag": number(), "zfar": above(0), "znear": number(0)}),
-)
-LIGHT = record(
-    {"type": text},
-    color=RGB,
-    intensity=number(0),
-    range=above(0),
-    spot=record(innerConeAngle=number(0), outerConeAngle=above(0)),
-)
 DOCUMENT = extended(
     record(
         {"asset": record({"version": text}, minVersion=text, copyright=text, generator=text)},
@@ -249,7 +172,7 @@ DOCUMENT = extended(
         animations=array(animation),
         buffers=array(BUFFER),
         bufferViews=array(BUFFER_VIEW),
-        cameras=array(CAMERA),
+        cameras=array(camera),
         images=array(IMAGE),
         materials=array(material),
         meshes=array(MESH),
@@ -262,7 +185,7 @@ DOCUMENT = extended(
         extensionsUsed=array(text, distinct=True),
         extensionsRequired=array(text, distinct=True),
     ),
-    KHR_lights_punctual=record({"lights": array(LIGHT)}),
+    KHR_lights_punctual=record({"lights": array(light)}),
     KHR_materials_variants=record({"variants": array(record({"name": text}))}),
 )
 

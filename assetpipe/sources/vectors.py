@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def mend_attribute(semantic: str, values: Array, around: Surroundings) -> Array 
     kind = semantic.partition("_")[0]
     if kind in ("NORMAL", "TANGENT"):
         return _unit_vectors(semantic, values, around)
-    if kind in ("TEXCOORD", "COLOR"):
+    if kind in ("TEXCOORD", "COLOR") or (not kind and values.dtype.kind == "f"):
         values = _finite(semantic, values, around)
     return _clamped(semantic, values, around) if kind == "COLOR" else values
 
@@ -94,7 +95,7 @@ def _face_normals(around: Surroundings) -> Array:
 
 
 def _finite(semantic: str, values: Array, around: Surroundings) -> Array:
-    """UVs and colours: a hole in them spoils a few triangles; dropping them would spoil all."""
+    """UVs, colours and what is custom: a hole in them spoils a few triangles; dropping them would spoil all."""
     bad, first = first_nonfinite(values)
     if not bad:
         return values
@@ -122,6 +123,7 @@ def mend_skinning(attributes: dict[str, Array], around: Surroundings) -> dict[st
     if not np.isfinite(weights).all() or (weights < 0).any():
         around.notes.repair("W_WEIGHTS", f"{around.place}: skin weights that were negative or not finite are 0 now")
         weights = np.where(np.isfinite(weights) & (weights > 0), weights, np.float32(0))
+    weights = _merged(np.concatenate([attributes[_joints(key)] for key in sets], axis=1), weights, around)
     total = weights.sum(axis=1, dtype=np.float64)
     if (total <= 0).any():
         around.notes.repair("W_WEIGHTS", f"{around.place}: {int((total <= 0).sum()):,} vertices had no skin weight")
@@ -132,10 +134,29 @@ def mend_skinning(attributes: dict[str, Array], around: Surroundings) -> dict[st
     split = {key: np.ascontiguousarray(weights[:, 4 * i : 4 * i + 4]) for i, key in enumerate(sets)}
     found = dict(attributes)
     for key, values in split.items():
-        joints = key.replace("WEIGHTS", "JOINTS")
+        joints = _joints(key)
         unused = (values == 0) & (attributes[joints] != 0)
         if not np.array_equal(values, attributes[key]):
             found[key] = values
         if unused.any():
             found[joints] = np.where(unused, 0, attributes[joints]).astype(np.uint16)
     return found
+
+
+def _joints(weights: str) -> str:
+    return weights.replace("WEIGHTS", "JOINTS")
+
+
+def _merged(joints: Array, weights: Array, around: Surroundings) -> Array:
+    """(n, 4 * sets) weights, where no joint pulls twice at a vertex: the first place has the sum."""
+    merged = weights
+    for first, second in combinations(range(joints.shape[1]), 2):
+        twice = (joints[:, first] == joints[:, second]) & (merged[:, first] > 0) & (merged[:, second] > 0)
+        if twice.any():
+            merged = merged.copy() if merged is weights else merged
+            merged[twice, first] += merged[twice, second]
+            merged[twice, second] = 0
+    if merged is not weights:
+        count = int((merged != weights).any(axis=1).sum())
+        around.notes.repair("W_WEIGHTS", f"{around.place}: {count:,} vertices named a joint twice, now once")
+    return merged

@@ -18,12 +18,12 @@ RANDOM = np.random.default_rng(7)
 RING = torus(16)
 COUNT = len(RING.positions)
 SKIN = {
-    "JOINTS_0": RANDOM.integers(0, 4, (COUNT, 4)).astype(np.uint16),
+    "JOINTS_0": RANDOM.permuted(np.tile(np.arange(4, dtype=np.uint16), (COUNT, 1)), axis=1),
     "WEIGHTS_0": np.full((COUNT, 4), 65535 // 4 + 1, np.uint16),
     "TANGENT": np.tile(np.array([[1, 0, 0, -1]], np.float32), (COUNT, 1)),
     "COLOR_0": RANDOM.integers(0, 256, (COUNT, 4)).astype(np.uint8),
     "TEXCOORD_1": RANDOM.random((COUNT, 2)).astype(np.float32),
-    "_ID": np.arange(COUNT, dtype=np.uint32).reshape(-1, 1),
+    "_ID": np.arange(COUNT, dtype=np.uint16).reshape(-1, 1),
 }
 NORMALISED = ("WEIGHTS_0", "COLOR_0")
 
@@ -87,7 +87,7 @@ def test_every_draco_attribute_comes_back_under_its_unique_id(tmp_path: Path) ->
             ("POSITION", "NORMAL", "TANGENT", "TEXCOORD_0", "TEXCOORD_1", "COLOR_0", "WEIGHTS_0"), "float32"
         ),
         "JOINTS_0": "uint16",
-        "_ID": "uint32",
+        "_ID": "uint16",
     }
 
 

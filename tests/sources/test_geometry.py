@@ -298,9 +298,12 @@ def test_weights_sum_to_one_over_all_sets(tmp_path: Path) -> None:
     """More than four joints per vertex are kept; joints become uint16; unused ones point at joint 0."""
     joints = np.array([[0, 1, 1, 1]] * 4, np.uint8)
     weights = np.array([[1, 2, 0, 0]] * 4, np.float32)
-    attributes = one(tmp_path, skinned([weights, weights], [joints, joints])).attributes
+    build = skinned([weights, weights], [joints, joints + np.uint8(2)])
+    build.json["nodes"] = [{"mesh": 0, "skin": 0}, *({} for _ in range(4))]
+    build.json["skins"] = [{"joints": [1, 2, 3, 4]}]
+    attributes = one(tmp_path, build).attributes
     assert attributes["JOINTS_1"].dtype == np.uint16
-    assert attributes["JOINTS_1"].tolist()[0] == [0, 1, 0, 0]
+    assert attributes["JOINTS_1"].tolist()[0] == [2, 3, 0, 0]
     total = attributes["WEIGHTS_0"].sum(axis=1) + attributes["WEIGHTS_1"].sum(axis=1)
     assert np.allclose(total, 1)
 

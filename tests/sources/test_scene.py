@@ -138,6 +138,7 @@ def animated(build: Build, times: list[float], outputs: int = 4) -> Build:
 def test_skins_and_animations_point_into_the_arrays(tmp_path: Path) -> None:
     build = animated(quad(nodes=[{"mesh": 0}, {}], skins=[{"joints": [1]}]), [0, 1, 2, 3])
     matrices = np.arange(16, dtype=np.float32).reshape(1, 16)
+    matrices[0, 3::4] = 0, 0, 0, 1
     build.json["skins"][0]["inverseBindMatrices"] = build.accessor(matrices)
     scene = read(tmp_path, build)
     sampler = scene.json["animations"][0]["samplers"][0]
