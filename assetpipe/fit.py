@@ -1,27 +1,25 @@
 """A level under its `max_bytes`: geometry is encoded once, textures step down a ladder until the file fits.
 
 Encoding three maps of 4096² takes seconds, a rung takes all of them, and a ladder has fifteen. So the rungs are
-compared on images of a quarter of the side, which tell about the ratio between two rungs, and only the rungs in
-question are encoded in full: one to three instead of the five of a bisection.
+compared by estimates from tiles, and only the rung in question is encoded in full, sometimes its neighbour too, instead
+of the five of a bisection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from assetpipe.asset import Glb, Lod, Scene
 from assetpipe.config import Config, Level
 from assetpipe.container import encode_geometry, prune, write_glb
 from assetpipe.errors import LimitExceeded
-from assetpipe.textures import TextureCache, TextureTarget, encode_textures, ladder
+from assetpipe.textures import TextureCache, TextureTarget, encode_textures, estimate_textures, ladder
 
-SHRINK = 4
-SMALL_PX = 1024
-"""Below this a full encoding costs so little that no smaller one is made in its place."""
-GUESS = 0.75
-"""Bytes per pixel of a full-sized WebP over those of its quarter-sized proxy, where nothing is known yet."""
+
+TILES_EXCEED = 0.88
+"""Bytes of maps in full over their estimates, as seen on the samples: blocks at the edges of a tile predict badly."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +28,15 @@ class Ladder:
 
     rungs: list[tuple[TextureTarget, str]]
     encode: Callable[[TextureTarget], Scene]
-    proxy: Callable[[int], int]
-    """Rung -> bytes of its images at a quarter of the side."""
+    estimate: Callable[[int], int]
+    """Rung -> about the bytes of its images."""
 
     def first_within(self, images: float, scale: float) -> int:
         """The first rung whose images should take no more than `images` bytes; the last when none does."""
         low, high = 0, len(self.rungs) - 1
         while low < high:
             middle = (low + high) // 2
-            if scale * self.proxy(middle) <= images:
+            if scale * self.estimate(middle) <= images:
                 high = middle
             else:
                 low = middle + 1
@@ -46,7 +44,7 @@ class Ladder:
 
 
 def fit(lod: Lod, level: Level, config: Config, textures: TextureCache) -> Glb:
-    """The file of the first rung that fits, as far as the proxies tell neighbours apart."""
+    """The file of the first rung that fits, as far as the estimates tell neighbours apart."""
     geometry = encode_geometry(lod.scene, config.compression)
     steps = _ladder(lod, level, config, textures)
 
@@ -63,11 +61,11 @@ def fit(lod: Lod, level: Level, config: Config, textures: TextureCache) -> Glb:
 def _search(steps: Ladder, attempt: Callable[[int], Glb], most: int, bare: int) -> Glb:
     """`bare`: about what the file takes without its images."""
     worst, best = -1, len(steps.rungs)  # rungs known to be too large, and to fit
-    scale = _first_scale(steps.rungs[0][0])
+    scale = TILES_EXCEED
     while best - worst > 1:
         rung = min(max(steps.first_within(most - bare, scale), worst + 1), best - 1)
         glb = attempt(rung)
-        bare, scale = len(glb.data) - _images(glb), _images(glb) / max(1, steps.proxy(rung))
+        bare, scale = len(glb.data) - _images(glb), _images(glb) / max(1, steps.estimate(rung))
         if len(glb.data) > most:
             worst = rung
         elif steps.first_within(most - bare, scale) >= rung:
@@ -86,21 +84,10 @@ def _ladder(lod: Lod, level: Level, config: Config, textures: TextureCache) -> L
     rungs = list(ladder(config.textures, level.texture_px, max_bytes=level.max_bytes))
 
     @cache
-    def proxy(rung: int) -> int:
-        target = rungs[rung][0]
-        small = replace(target, px=max(1, target.px // _shrink(rungs[0][0])))
-        return sum(len(image.data) for image in prune(encode(small)).images)
+    def estimate(rung: int) -> int:
+        return estimate_textures(lod.scene, rungs[rung][0], textures)
 
-    return Ladder(rungs, encode, proxy)
-
-
-def _shrink(finest: TextureTarget) -> int:
-    return SHRINK if finest.px >= SMALL_PX else 1
-
-
-def _first_scale(finest: TextureTarget) -> float:
-    shrink = _shrink(finest)
-    return GUESS * shrink**2 if shrink > 1 else 1.0
+    return Ladder(rungs, encode, estimate)
 
 
 def _images(glb: Glb) -> int:

@@ -5,7 +5,7 @@ Reading order: uses (what is it for), target (what should it be; the ladder), wo
 
 from assetpipe.textures.cache import TextureCache
 from assetpipe.textures.info import ImageInfo, image_info
-from assetpipe.textures.stage import encode_textures
+from assetpipe.textures.stage import encode_textures, estimate_textures
 from assetpipe.textures.target import TextureTarget, ladder
 
-__all__ = ["ImageInfo", "TextureCache", "TextureTarget", "encode_textures", "image_info", "ladder"]
+__all__ = ["ImageInfo", "TextureCache", "TextureTarget", "encode_textures", "estimate_textures", "image_info", "ladder"]

@@ -16,8 +16,8 @@ from assetpipe.asset import Image
 from assetpipe.textures.decode import Pixels
 
 Value = TypeVar("Value", Pixels, bytes)
-# Three 4096² maps as decoded, with their reductions; what was used least recently goes first.
-DEFAULT_BUDGET = 256 * 1024 * 1024
+# Three 4096² maps as decoded and as mended, with their reductions; what was used least recently goes first.
+DEFAULT_BUDGET = 512 * 1024 * 1024
 
 
 class TextureCache:
