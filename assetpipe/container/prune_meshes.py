@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 
 from assetpipe.asset import Json, Mesh, Node, Scene
@@ -26,9 +26,9 @@ def prune_meshes(scene: Scene) -> Scene:
     if places == {at: at for at in range(len(scene.meshes))} and not _lost_primitives(scene, meshes):
         return scene
     nodes = tuple(Node(_renumber_node(node.json, places)) for node in scene.nodes)
-    return replace(
-        scene, nodes=nodes, meshes=tuple(meshes[at] for at in kept), json=_renumber_pointers(scene.json, places)
-    )
+    bare = {at for at, node in enumerate(nodes) if node.mesh is None}
+    document = _renumber_animations(scene.json, places, bare)
+    return replace(scene, nodes=nodes, meshes=tuple(meshes[at] for at in kept), json=document)
 
 
 def _lost_primitives(scene: Scene, meshes: list[Mesh]) -> bool:
@@ -45,16 +45,20 @@ def _renumber_node(node: Json, places: Mapping[int, int]) -> Json:
     return {key: value for key, value in {**bare, "extensions": extensions}.items() if key != "extensions" or value}
 
 
-def _renumber_pointers(document: Json, places: Mapping[int, int]) -> Json:
-    animations = [_renumber_animation(animation, places) for animation in document.get("animations", ())]
+def _renumber_animations(document: Json, places: Mapping[int, int], bare: Set[int]) -> Json:
+    animations = [_renumber_animation(animation, places, bare) for animation in document.get("animations", ())]
     filled = [animation for animation in animations if animation["channels"]]
     rest = {key: value for key, value in document.items() if key != "animations" or filled}
     return {**rest, "animations": filled} if filled else rest
 
 
-def _renumber_animation(animation: Json, places: Mapping[int, int]) -> Json:
-    """A channel that animates a mesh that is gone goes with it."""
-    channels = [_renumber_channel(channel, places) for channel in animation["channels"]]
+def _renumber_animation(animation: Json, places: Mapping[int, int], bare: Set[int]) -> Json:
+    """A channel that animates a mesh that is gone goes with it, and one that weighs its morph targets."""
+    channels = [
+        _renumber_channel(channel, places)
+        for channel in animation["channels"]
+        if channel["target"]["path"] != "weights" or channel["target"].get("node") not in bare
+    ]
     return {**animation, "channels": [channel for channel in channels if channel]}
 
 

@@ -5,6 +5,7 @@ A product is worth publishing without an animation that is broken.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from assetpipe.sources.vectors import UNIT_TOLERANCE
 
 POINTER = "KHR_animation_pointer"
 KINDS = {"translation": "VEC3", "scale": "VEC3", "rotation": "VEC4", "weights": "SCALAR"}
+JSON_POINTER = re.compile(r"(/([^/~]|~[01])*)*")
 NORMALISED = (5120, 5121, 5122, 5123)
 
 
@@ -91,7 +93,9 @@ def _aim(target: Json, number: int) -> object:
 def _fault(stage: Stage, target: Json) -> str:
     path, node = target["path"], target.get("node")
     if POINTER in target.get("extensions", {}):
-        return "mixes a pointer with a node" if path != "pointer" or node is not None else ""
+        if path != "pointer" or node is not None:
+            return "mixes a pointer with a node"
+        return "" if JSON_POINTER.fullmatch(target["extensions"][POINTER]["pointer"]) else "has no valid pointer"
     if path not in KINDS:
         return f"moves {path[:40]!r}, which glTF does not know"
     if path == "weights" and node is not None and not stage.targets.get(node):

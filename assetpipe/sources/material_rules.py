@@ -30,6 +30,13 @@ TEXTURE_INFO = extended(
 )
 
 
+def texture_info(context: Context, value: object, place: str) -> Json:
+    """The UV set of a transform overrides the other, which must then not ask for one that a primitive lacks."""
+    checked: Json = TEXTURE_INFO(context, value, place)
+    override = checked.get("extensions", {}).get("KHR_texture_transform", {}).get("texCoord")
+    return checked if override is None else {**checked, "texCoord": override}
+
+
 def textured(**rules: Rule) -> Rule:
     """An object of a material: every `…Texture` in it is a textureInfo."""
     plain = record(None, **rules)
@@ -42,7 +49,7 @@ def textured(**rules: Rule) -> Rule:
 
 def _texture_infos(context: Context, value: Json, place: str) -> Json:
     return {
-        key: TEXTURE_INFO(context, entry, f"{place}/{key}") if key.endswith("Texture") else entry
+        key: texture_info(context, entry, f"{place}/{key}") if key.endswith("Texture") else entry
         for key, entry in value.items()
     }
 

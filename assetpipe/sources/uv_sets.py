@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from assetpipe.asset import Material, Primitive, Scene
+from assetpipe.asset import Json, Material, Primitive, Scene
 
 VARIANTS, TRANSFORM = "KHR_materials_variants", "KHR_texture_transform"
 
@@ -23,8 +23,8 @@ def fill_uv_sets(scene: Scene) -> Scene:
         filled = []
         for at, primitive in enumerate(mesh.primitives):
             missing = _missing(primitive, looked_up)
-            for semantic in missing:
-                lacking.setdefault(semantic, []).append(f"/meshes/{number}/primitives/{at}")
+            if missing:
+                lacking.setdefault(", ".join(missing), []).append(f"/meshes/{number}/primitives/{at}")
             filled.append(_with_zeros(primitive, missing) if missing else primitive)
         meshes.append(replace(mesh, primitives=tuple(filled)))
     return replace(scene, meshes=tuple(meshes), repairs=(*scene.repairs, *_told(lacking))) if lacking else scene
@@ -40,13 +40,12 @@ def _missing(primitive: Primitive, looked_up: Sequence[int]) -> list[str]:
 
 def _looked_up(material: Material) -> int:
     """The last UV set that a texture of the material names, -1 without textures."""
-    return max(
-        (
-            max(slot.info.get("texCoord", 0), slot.info.get("extensions", {}).get(TRANSFORM, {}).get("texCoord", 0))
-            for slot in material.textures
-        ),
-        default=-1,
-    )
+    return max((_uv_set(slot.info) for slot in material.textures), default=-1)
+
+
+def _uv_set(info: Json) -> int:
+    transform = info.get("extensions", {}).get(TRANSFORM, {})
+    return int(transform.get("texCoord", info.get("texCoord", 0)))
 
 
 def _with_zeros(primitive: Primitive, semantics: Sequence[str]) -> Primitive:
@@ -55,6 +54,6 @@ def _with_zeros(primitive: Primitive, semantics: Sequence[str]) -> Primitive:
 
 
 def _told(lacking: dict[str, list[str]]) -> Iterator[str]:
-    for semantic, places in sorted(lacking.items()):
+    for semantics, places in sorted(lacking.items()):
         many = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
-        yield f"W_UV {places[0]}{many}: {semantic}, which a material or a later set counts on, is missing: zeros now"
+        yield f"W_UV {places[0]}{many}: {semantics} is missing, which a material or a later set counts on: zeros now"

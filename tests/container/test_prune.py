@@ -105,6 +105,16 @@ def test_meshes_that_nothing_shows_or_that_show_nothing_go() -> None:
     assert pruned.json["animations"] == [pointing("/meshes/0/weights/0", "/nodes/0/rotation")]
 
 
+def test_weights_of_a_mesh_that_is_gone_are_not_animated() -> None:
+    """A channel that moves the node itself stays."""
+    empty = replace(box(), indices=np.zeros(0, np.uint32))
+    channels = [{"sampler": 0, "target": {"node": 0, "path": path}} for path in ("weights", "scale")]
+    animation = {"samplers": [{"input": 0, "output": 1}], "channels": channels}
+    nodes = (Node({"mesh": 0}), Node({"mesh": 1}))
+    pruned = prune(Scene(nodes, (Mesh((empty,)), Mesh((box(),))), json={"animations": [animation]}))
+    assert [channel["target"]["path"] for channel in pruned.json["animations"][0]["channels"]] == ["scale"]
+
+
 def pointing(*pointers: str) -> Json:
     targets = [
         {"path": "pointer", "extensions": {"KHR_animation_pointer": {"pointer": pointer}}} for pointer in pointers
