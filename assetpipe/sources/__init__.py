@@ -5,6 +5,7 @@ from __future__ import annotations
 from assetpipe.asset import Scene
 from assetpipe.config import Limits
 from assetpipe.sources.files import Source, SourceFile, open_source, unchanged
+from assetpipe.sources.tangents import fill_tangents
 from assetpipe.sources.uv_sets import fill_uv_sets
 
 __all__ = ["Source", "SourceFile", "open_source", "read_scene", "unchanged"]
@@ -12,7 +13,7 @@ __all__ = ["Source", "SourceFile", "open_source", "read_scene", "unchanged"]
 
 def read_scene(source: Source, limits: Limits) -> Scene:
     """Parse an open source; it must still be the file that was opened when the last byte has been read."""
-    scene = fill_uv_sets(_read(source, limits))
+    scene = fill_tangents(fill_uv_sets(_read(source, limits)))
     source.check_unchanged()
     return scene
 

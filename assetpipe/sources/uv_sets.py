@@ -40,10 +40,10 @@ def _missing(primitive: Primitive, looked_up: Sequence[int]) -> list[str]:
 
 def _looked_up(material: Material) -> int:
     """The last UV set that a texture of the material names, -1 without textures."""
-    return max((_uv_set(slot.info) for slot in material.textures), default=-1)
+    return max((uv_set(slot.info) for slot in material.textures), default=-1)
 
 
-def _uv_set(info: Json) -> int:
+def uv_set(info: Json) -> int:
     transform = info.get("extensions", {}).get(TRANSFORM, {})
     return int(transform.get("texCoord", info.get("texCoord", 0)))
 
