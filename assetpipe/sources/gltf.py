@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from assetpipe.asset import Json, Material, Mesh, Node, Scene
 from assetpipe.config import Limits
@@ -44,8 +44,8 @@ def read_gltf(source: Source, limits: Limits) -> Scene:
     pictures = read_pictures(document, accessors.buffers)
     materials, library = _materials(document, pictures)
     _warn_of_pointers(document, lost=bool(pictures.lost) or len(meshes) < len(read))
-    animations = lift_animations(lifted, nodes, meshes)
-    rest = choose_scene(_rest(lifted, animations, library), nodes, document.notes)
+    found = {"skins": lift_skins(lifted), "animations": lift_animations(lifted, nodes, meshes)}
+    rest = choose_scene(_rest(document, found, library), nodes, document.notes)
     rest = show_joints(document, rest, nodes)
     return Scene(
         nodes,
@@ -94,9 +94,9 @@ def _materials(document: Document, pictures: Pictures) -> tuple[tuple[Material, 
     return tuple(Material(material) for material in converted), library
 
 
-def _rest(lifted: Lifted, animations: list[Json], library: Library) -> Json:
-    rest = {key: value for key, value in lifted.accessors.document.json.items() if key not in LIFTED}
-    found = {"skins": lift_skins(lifted), "animations": animations, "textures": list(library.textures)}
+def _rest(document: Document, lifted: Mapping[str, list[Json]], library: Library) -> Json:
+    rest = {key: value for key, value in document.json.items() if key not in LIFTED}
+    found = {**lifted, "textures": list(library.textures)}
     rest = {key: value for key, value in {**rest, **found}.items() if value or key not in found}
     for key in ("extensionsUsed", "extensionsRequired"):
         if key in rest:
