@@ -17,6 +17,7 @@ from assetpipe import api
 from assetpipe.config import load_config, shipped_configs
 from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, SomeFailed
 from assetpipe.log import Bars, JsonLines, Lines, printable
+from assetpipe.memory import return_memory_early
 from assetpipe.tables import show_checks, show_doctor, show_inspection
 from assetpipe.version import __version__
 
@@ -175,6 +176,7 @@ def doctor(fix: bool, as_json: bool) -> None:
 def main() -> NoReturn:
     """Run a command and turn errors into one sentence, a hint and an exit code."""
     signal.signal(signal.SIGTERM, _leave)
+    return_memory_early()
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

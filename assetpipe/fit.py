@@ -18,10 +18,6 @@ from assetpipe.errors import LimitExceeded
 from assetpipe.textures import TextureCache, TextureTarget, encode_textures, estimate_textures, ladder
 
 
-TILES_EXCEED = 0.88
-"""Bytes of maps in full over their estimates, as seen on the samples: blocks at the edges of a tile predict badly."""
-
-
 @dataclass(frozen=True)
 class Ladder:
     """A level's rungs, and what is known of their size."""
@@ -61,14 +57,14 @@ def fit(lod: Lod, level: Level, config: Config, textures: TextureCache) -> Glb:
 def _search(steps: Ladder, attempt: Callable[[int], Glb], most: int, bare: int) -> Glb:
     """`bare`: about what the file takes without its images."""
     worst, best = -1, len(steps.rungs)  # rungs known to be too large, and to fit
-    scale = TILES_EXCEED
+    scale = 1.0  # tiles exceed: their edges predict badly, by 0 (noise) to 20 % (smooth maps)
     while best - worst > 1:
         rung = min(max(steps.first_within(most - bare, scale), worst + 1), best - 1)
         glb = attempt(rung)
         bare, scale = len(glb.data) - _images(glb), _images(glb) / max(1, steps.estimate(rung))
         if len(glb.data) > most:
             worst = rung
-        elif steps.first_within(most - bare, scale) >= rung:
+        elif rung == 0 or scale * steps.estimate(rung - 1) > most - bare:
             return glb
         else:
             best = rung

@@ -1,16 +1,16 @@
 """READ 2ND: the verbs, in order. The only module that knows the order of the stages.
 
-open ─ read ─ prepare ─ decimate ─▶ per level: dress ─ encode ─ fit ─ measure ─▶ manifest ─ bundle
+open ─ read ─ prepare ─ decimate ─▶ per level: textures ─ encode ─ fit ─▶ poster ─ manifest ─ bundle
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from assetpipe.asset import Deviation, Glb, Lod, Scene
+from assetpipe.asset import Deviation, Glb, Lod
 from assetpipe.bundle import Bundle, damage, locked, read_bundle, write_bundle
 from assetpipe.config import Config, Level
 from assetpipe.container import prune
@@ -21,28 +21,18 @@ from assetpipe.geometry import (
     Decimated,
     decimate,
     drawn_triangles,
-    measure_deviation,
     prepare,
     scene_bounds,
     trim_attributes,
 )
 from assetpipe.geometry.surface import Target
 from assetpipe.log import Event, Kind, Report, silent
-from assetpipe.manifest import (
-    BoundsRecord,
-    DeviationRecord,
-    FileRecord,
-    LevelRecord,
-    Manifest,
-    PosterRecord,
-    SourceRecord,
-    TextureRecord,
-    ToolRecord,
-)
-from assetpipe.poster import make_poster
+from assetpipe.manifest import BoundsRecord, Manifest, PosterRecord, ToolRecord
+from assetpipe.poster import POSTER_PX, make_poster
 from assetpipe.quality import Finding, audit_glb, report_html
+from assetpipe.records import level_record, source_record
 from assetpipe.sources import Source, open_source, read_scene, unchanged
-from assetpipe.textures import TextureCache, image_info
+from assetpipe.textures import TextureCache
 from assetpipe.version import __version__
 
 REPORT, POSTER = "report.html", "poster.webp"
@@ -74,6 +64,19 @@ class Job:
         self.report(Event(kind, self.asset, message, fraction))
 
 
+@dataclass(frozen=True, eq=False)
+class Carved:
+    """An asset's levels, fine to coarse, before their textures."""
+
+    lods: list[Lod]
+    deviations: list[Deviation]
+    bounds: Bounds
+    triangles: int
+    """Of the source, as drawn."""
+    repairs: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
 def build_asset(job: Job) -> Built:
     """Source file to bundle; does nothing when the bundle was made from this source, config and version."""
     with locked(job.folder):
@@ -100,29 +103,45 @@ def rehearse(job: Job) -> Manifest:
 
 def make_bundle(job: Job, source: Source) -> tuple[dict[str, bytes], Manifest]:
     """All files of the bundle but the manifest, and the manifest; nothing is written."""
-    scene = read_scene(source, job.config.limits)
-    triangles = drawn_triangles(scene)
-    job.say("step", f"preparing {triangles:,} triangles", 0.1)
-    scene = prepare(scene, job.config.geometry)
-    bounds = scene_bounds(scene)
-    made = list(_levels(job, scene, bounds))
-    job.say("step", "poster", 0.95)
-    poster = make_poster(_poster_level(made, job.config).lod.scene)
-    files = {**{f"{glb.level}.glb": glb.data for glb, _ in made}, POSTER: poster}
+    carved = carve(job, source)
+    glbs = list(_encode(job, carved))
+    job.say("step", "poster", 0.93)
+    poster = make_poster(_poster_level(glbs, job.config).lod.scene)
+    files = {**{f"{glb.level}.glb": glb.data for glb in glbs}, POSTER: poster}
+    measured = zip(glbs, carved.deviations, strict=True)
+    records = [level_record(glb, job.config.levels[glb.level], deviation) for glb, deviation in measured]
     manifest = Manifest(
         asset=job.asset,
         category=job.config.category,
-        source=_source_record(source, triangles),
+        source=source_record(source, carved.triangles),
         config_sha256=job.config.sha256,
         tool=ToolRecord(version=__version__),
-        bounds=BoundsRecord(min=bounds.min, max=bounds.max, radius=bounds.radius),
-        levels=tuple(_level_record(glb, job.config.levels[glb.level], far) for glb, far in reversed(made)),
+        bounds=BoundsRecord(min=carved.bounds.min, max=carved.bounds.max, radius=carved.bounds.radius),
+        levels=tuple(reversed(records)),
         poster=PosterRecord(uri=POSTER, sha256=hashlib.sha256(poster).hexdigest()),
-        repairs=scene.repairs,
-        warnings=scene.warnings,
+        repairs=carved.repairs,
+        warnings=_warnings(carved, glbs),
     )
-    findings = [found for glb, _ in reversed(made) for found in _audit(glb, job.config)]
+    findings = [found for glb in reversed(glbs) for found in _audit(glb, job.config)]
     return {**files, REPORT: report_html(manifest.to_json(), {POSTER: poster}, findings).encode()}, manifest
+
+
+def carve(job: Job, source: Source) -> Carved:
+    """Read to measured levels, all but the textures. The source's own arrays are let go when this returns."""
+    scene = read_scene(source, job.config.limits)
+    triangles = drawn_triangles(scene)
+    job.say("step", f"preparing {triangles:,} triangles", 0.05)
+    scene = prepare(scene, job.config.geometry)
+    bounds = scene_bounds(scene)
+    levels, error_px = job.config.fine_to_coarse, job.config.geometry.max_error_px
+    targets = [Target(level.max_triangles, error_px * pixel(level, bounds)) for _, level in levels]
+    job.say("step", "decimating", 0.1)
+    decimated = decimate(scene, targets)
+    lods = [
+        _lod(job, name, each, each.deviation.max / pixel(level, bounds))
+        for (name, level), each in zip(levels, decimated, strict=True)
+    ]
+    return Carved(lods, [each.deviation for each in decimated], bounds, triangles, scene.repairs, scene.warnings)
 
 
 def _tell(job: Job, manifest: Manifest) -> None:
@@ -155,26 +174,27 @@ def _current(job: Job) -> Bundle | None:
     return bundle if same and unchanged(job.source, manifest.source.files) and not damage(bundle) else None
 
 
-def _levels(job: Job, scene: Scene, bounds: Bounds) -> Iterator[tuple[Glb, Deviation]]:
-    """Fine to coarse, out of one descent; textures are decoded once for all levels."""
-    levels = job.config.fine_to_coarse
-    error_px = job.config.geometry.max_error_px
-    targets = [Target(level.max_triangles, error_px * pixel(level, bounds)) for _, level in levels]
-    job.say("step", "decimating", 0.15)
-    cache = TextureCache()
-    for at, ((name, level), decimated) in enumerate(zip(levels, decimate(scene, targets), strict=True)):
-        job.say("step", f"{name}: textures and encoding", 0.3 + 0.65 * at / len(levels))
-        _keep_promise(job, name, level, decimated)
-        dressed = trim_attributes(decimated.scene)
-        lod = Lod(name, prune(dressed.scene), (*decimated.notes, *dressed.notes))
-        glb = fit(lod, level, job.config, cache)
-        job.say("step", f"{name}: measuring", 0.3 + 0.65 * (at + 0.7) / len(levels))
-        deviation = measure_deviation(scene, glb.lod.scene)
-        strays = deviation.max / pixel(level, bounds)
-        if strays > 2 * error_px:
-            note = f"strays {strays:.1f} px at {level.screen_px} px in the worst place"
-            glb = replace(glb, lod=replace(glb.lod, notes=(*glb.notes, note)))
-        yield glb, deviation
+def _lod(job: Job, name: str, decimated: Decimated, strays_px: float) -> Lod:
+    level = job.config.levels[name]
+    _keep_promise(job, name, level, decimated)
+    dressed = trim_attributes(decimated.scene)
+    notes = [*decimated.notes, *dressed.notes]
+    if strays_px > 2 * job.config.geometry.max_error_px:
+        notes.append(f"strays {strays_px:.1f} px at {level.screen_px} px in the worst place")
+    return Lod(name, prune(dressed.scene), tuple(notes))
+
+
+def _encode(job: Job, carved: Carved) -> Iterator[Glb]:
+    """Fine to coarse; textures are decoded once for all levels."""
+    textures = TextureCache()
+    for at, lod in enumerate(carved.lods):
+        job.say("step", f"{lod.level}: textures and encoding", 0.4 + 0.5 * at / len(carved.lods))
+        yield fit(lod, job.config.levels[lod.level], job.config, textures)
+
+
+def _warnings(carved: Carved, glbs: list[Glb]) -> tuple[str, ...]:
+    """The source's, then what the texture stage found, each once."""
+    return tuple(dict.fromkeys([*carved.warnings, *(line for glb in glbs for line in glb.lod.scene.warnings)]))
 
 
 def _keep_promise(job: Job, name: str, level: Level, decimated: Decimated) -> None:
@@ -187,54 +207,10 @@ def _keep_promise(job: Job, name: str, level: Level, decimated: Decimated) -> No
         )
 
 
-def _poster_level(made: list[tuple[Glb, Deviation]], config: Config) -> Glb:
+def _poster_level(glbs: list[Glb], config: Config) -> Glb:
     """The coarsest level that is made for at least the poster's pixels, else the finest."""
-    by_size = [glb for glb, _ in reversed(made) if config.levels[glb.level].screen_px >= 1024]
-    return by_size[0] if by_size else made[0][0]
+    return next((glb for glb in reversed(glbs) if config.levels[glb.level].screen_px >= POSTER_PX), glbs[0])
 
 
 def _audit(glb: Glb, config: Config) -> list[Finding]:
     return audit_glb(glb.data, level=config.levels[glb.level], name=f"{glb.level}.glb")
-
-
-def _source_record(source: Source, triangles: int) -> SourceRecord:
-    files = tuple(FileRecord(uri=file.uri, sha256=file.sha256, bytes=file.bytes) for file in source.files)
-    return SourceRecord(
-        sha256=source.sha256, bytes=source.bytes, format=source.format, triangles=triangles, files=files
-    )
-
-
-def _level_record(glb: Glb, level: Level, deviation: Deviation) -> LevelRecord:
-    scene = glb.lod.scene
-    primitives = [primitive for mesh in scene.meshes for primitive in mesh.primitives]
-    return LevelRecord(
-        name=glb.level,
-        uri=f"{glb.level}.glb",
-        sha256=hashlib.sha256(glb.data).hexdigest(),
-        bytes=len(glb.data),
-        triangles=drawn_triangles(scene),
-        vertices=sum(len(primitive.positions) for primitive in primitives),
-        materials=len({primitive.material for primitive in primitives}),
-        textures=_texture_records(scene),
-        screen_px=level.screen_px,
-        deviation=DeviationRecord(max=_significant(deviation.max), rms=_significant(deviation.rms)),
-        notes=glb.notes,
-    )
-
-
-def _texture_records(scene: Scene) -> tuple[TextureRecord, ...]:
-    """One for each slot and image, in the order of the materials."""
-    found: dict[tuple[str, int], TextureRecord] = {}
-    for material in scene.materials:
-        for slot in material.textures:
-            image = scene.json["textures"][slot.texture].get("source")
-            if image is not None:
-                info = image_info(scene.images[image])
-                record = TextureRecord(slot=slot.name, px=max(info.width, info.height), mime=info.mime)
-                found.setdefault((slot.name, image), record)
-    return tuple(found.values())
-
-
-def _significant(metres: float) -> float:
-    """Four digits: more would only repeat the noise of sampling."""
-    return float(f"{metres:.3e}")

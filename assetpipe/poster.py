@@ -14,7 +14,7 @@ from assetpipe.quality.poster import render_poster
 from assetpipe.textures.decode import decode
 from assetpipe.transforms import Placement
 
-POSTER_PX = 768
+POSTER_PX = 640
 MANY = 2_000
 """Copies of one primitive beyond this are left out of the picture: nobody could tell them apart."""
 

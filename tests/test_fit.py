@@ -52,13 +52,13 @@ def test_the_first_rung_that_fits_is_taken(share: float) -> None:
 
 def test_large_maps_are_encoded_in_full_only_near_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Estimates stand in for the other rungs, and lead within one rung of the best."""
-    model, tried = crate(1024), []
+    model, tried = crate(2048), []
 
     def encode(*arguments: object) -> Scene:
         tried.append(arguments[1])
         return encode_textures(*arguments)  # type: ignore[arg-type]
 
-    every = sizes(model, CONFIG, 1024)
+    every = sizes(model, CONFIG, 2048)
     monkeypatch.setattr(assetpipe.fit, "encode_textures", encode)
     most = every[3] + 4000
     made = fit(Lod("x", model), level(most), CONFIG, TextureCache())
@@ -69,11 +69,11 @@ def test_large_maps_are_encoded_in_full_only_near_the_answer(monkeypatch: pytest
 
 
 def test_an_estimate_is_near_the_truth() -> None:
-    """Within a fifth, for a sixteenth of the pixels."""
-    model, cache = crate(1024), TextureCache()
-    target = next(iter(ladder(CONFIG.textures, 1024)))[0]
+    """Within a third, for a sixteenth of the pixels."""
+    model, cache = crate(2048), TextureCache()
+    target = next(iter(ladder(CONFIG.textures, 2048)))[0]
     truth = sum(len(image.data) for image in encode_textures(model, target, cache).images)
-    assert estimate_textures(model, target, cache) == pytest.approx(truth, rel=0.2)
+    assert estimate_textures(model, target, cache) == pytest.approx(truth, rel=0.34)
 
 
 def test_what_cannot_fit_says_what_it_would_take() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 
-from assetpipe.asset import Scene
-from assetpipe.geometry.deviation import measure_deviation
+from assetpipe.asset import Deviation, Scene
+from assetpipe.geometry.deviation import forget_source, measure_deviation
 from assetpipe.geometry.join import Joined, join
 from assetpipe.geometry.morphs import drop_morphs, has_morphs
 from assetpipe.geometry.parts import Bools, Pieces, crowded_out, find_pieces, unseen, without
@@ -16,9 +18,10 @@ from assetpipe.geometry.surface import Copy, Floats, Surface, Target
 from assetpipe.geometry.trim import trim_attributes
 from assetpipe.transforms import drawn_triangles
 
+THREADS = 2
+NONE = Deviation(0.0, 0.0)
 FAR = 2.0  # times the error that was asked for: beyond, the budget decides, and shape matters more than shading
 GAIN = 0.7  # of the deviation; less is not worth the loss in shading
-SAMPLES = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,8 @@ class Decimated:
     """Metres: the decimator's own estimate of how far the surface strays."""
     notes: tuple[str, ...] = ()
     """What had to be given up, one sentence each."""
+    deviation: Deviation = NONE
+    """Measured against the scene that was decimated."""
 
 
 def decimate(scene: Scene, targets: Sequence[Target]) -> list[Decimated]:
@@ -41,7 +46,8 @@ def decimate(scene: Scene, targets: Sequence[Target]) -> list[Decimated]:
     joined = join(trimmed.scene)
     if joined is None:
         return [_morphless(Decimated(scene, 0.0), at) for at in range(len(targets))]
-    levels = _levels(joined, targets)
+    levels = list(_levels(joined, targets))
+    forget_source()
     return [_morphless(replace(level, notes=(*trimmed.notes, *level.notes)), at) for at, level in enumerate(levels)]
 
 
@@ -71,34 +77,34 @@ def _levels(joined: Joined, targets: Sequence[Target]) -> Iterator[Decimated]:
     for group in _descents(plan.crowded):
         levels = dict(zip(group, _descend(plan, group, weights), strict=True))
         steered = bool((weights != shape_only).any())
-        poor = [at for at, level in levels.items() if steered and _strays(joined, level, FAR * targets[at].error)]
+        poor = [at for at, level in levels.items() if steered and level.deviation.max > FAR * targets[at].error]
         others = dict(zip(poor, _descend(plan, poor, shape_only), strict=True)) if poor else {}
-        yield from (_nearer(joined, level, others.get(at)) for at, level in levels.items())
+        yield from (_nearer(level, others.get(at)) for at, level in levels.items())
 
 
-def _descend(plan: Plan, group: Sequence[int], weights: Floats) -> Iterator[Decimated]:
+def _descend(plan: Plan, group: Sequence[int], weights: Floats) -> list[Decimated]:
     """For targets that leave out the same crowd."""
     from assetpipe.geometry.kernels.collapse import collapse  # compiled on first use
 
     start = replace(without(plan.joined.surface, plan.pieces, plan.crowded[group[0]]), weights=weights)
-    for at, copy in zip(group, collapse(start, [plan.targets[at] for at in group]), strict=True):
-        target, crowded = plan.targets[at], plan.crowded[at]
-        small = unseen(plan.pieces, 2 * target.error) & ~crowded
-        surface = without(copy.surface, plan.pieces, small)
-        notes = _notes(surface, target, int(small.sum()), int(crowded.sum()))
-        yield _level(plan.joined, replace(copy, surface=surface), notes, 2 * target.error)
+    copies = collapse(start, [plan.targets[at] for at in group])
+    with ThreadPoolExecutor(THREADS) as pool:  # splitting and measuring are numpy and kernels: both let go of the lock
+        return list(pool.map(partial(_finish, plan), group, copies))
 
 
-def _strays(joined: Joined, level: Decimated, limit: float) -> bool:
-    """The estimate counts errors of normals too: measuring is cheaper than a second descent for nothing."""
-    return level.error > limit and measure_deviation(joined.scene, level.scene, samples=SAMPLES).max > limit
+def _finish(plan: Plan, at: int, copy: Copy) -> Decimated:
+    target, crowded = plan.targets[at], plan.crowded[at]
+    small = unseen(plan.pieces, 2 * target.error) & ~crowded
+    surface = without(copy.surface, plan.pieces, small)
+    notes = _notes(surface, target, int(small.sum()), int(crowded.sum()))
+    return _level(plan.joined, replace(copy, surface=surface), notes, 2 * target.error)
 
 
-def _nearer(joined: Joined, level: Decimated, other: Decimated | None) -> Decimated:
+def _nearer(level: Decimated, other: Decimated | None) -> Decimated:
     """Where a tight budget and hard edges cost shape: `other`, to which normals are worth nothing, if it is nearer."""
     if other is None:
         return level
-    far, near = (measure_deviation(joined.scene, each.scene, samples=SAMPLES) for each in (level, other))
+    far, near = level.deviation, other.deviation
     if near.max > GAIN * far.max or near.rms > GAIN * far.rms:
         return level
     return replace(
@@ -125,4 +131,5 @@ def _notes(surface: Surface, target: Target, small: int, crowded: int) -> tuple[
 def _level(joined: Joined, copy: Copy, notes: tuple[str, ...], pixel: float) -> Decimated:
     if len(copy.surface.corners) == len(joined.surface.corners):
         return Decimated(joined.scene, 0.0, notes)
-    return Decimated(split(joined, copy.surface, pixel=pixel), copy.error, notes)
+    scene = split(joined, copy.surface, pixel=pixel)
+    return Decimated(scene, copy.error, notes, measure_deviation(joined.scene, scene))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from threading import Lock
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from assetpipe.geometry.kernels.closest import Hierarchy
 from assetpipe.geometry.pose import Pose
 from assetpipe.transforms import Doubles, drawn_triangles
 
+_making = Lock()
 CHUNK = 2_000_000  # triangles in memory and in one hierarchy at a time
 R2 = (0.7548776662466927, 0.5698402909980532)  # Roberts' sequence (2018): even cover of the unit square without dice
 
@@ -34,9 +36,20 @@ def measure_deviation(source: Scene, level: Scene, *, samples: int = 50_000) -> 
     return Deviation(float(max(spread.max(), tips.max())), float(np.sqrt((spread**2).mean())))
 
 
-@lru_cache(maxsize=1)
+def forget_source() -> None:
+    """Let the kept hierarchy go: a hundred bytes for each triangle of the source."""
+    _keep_source.cache_clear()
+
+
 def _source(scene: Scene) -> tuple[Bounds, World]:
-    """Kept for the next level: sorting the source's triangles is most of the work."""
+    """Kept for the next level: sorting the source's triangles is most of the work. Levels are measured side by side;
+    the first to come makes what the others wait for."""
+    with _making:
+        return _keep_source(scene)
+
+
+@lru_cache(maxsize=1)
+def _keep_source(scene: Scene) -> tuple[Bounds, World]:
     bounds = scene_bounds(scene)
     return bounds, World(scene, np.array(bounds.centre))
 

@@ -58,8 +58,9 @@ def _each_group(
 
 
 def _group_equals(scene: Scene, uses: dict[int, ImageUse], cache: TextureCache) -> list[tuple[ImageUse, list[int]]]:
-    """Images with the same data and use are worked on once."""
+    """Images with the same data and use are worked on once; the largest first, so that two threads end together."""
     groups: dict[tuple[str, ImageUse], list[int]] = {}
     for index, use in uses.items():
         groups.setdefault((cache.digest(scene.images[index]), use), []).append(index)
-    return [(use, indices) for (_, use), indices in groups.items()]
+    largest_first = sorted(groups.items(), key=lambda item: -len(scene.images[item[1][0]].data))
+    return [(use, indices) for (_, use), indices in largest_first]

@@ -13,7 +13,8 @@ Format = Literal["webp", "jpeg", "png", "ktx2"]
 QUALITY_STEP = 5
 # Khronos' order of what a shopper misses least; base colour stays.
 EMISSIVE = frozenset({"emissive"})
-NORMAL = frozenset(name for name, slot in SLOTS.items() if slot.role == "normal")
+# Anisotropy needs the tangents that a mesh carries for its normal map's sake.
+NORMAL = frozenset(name for name, slot in SLOTS.items() if slot.role == "normal") | {"anisotropy"}
 REST = frozenset(SLOTS) - EMISSIVE - NORMAL - {"baseColor"}
 DROPS = (
     (EMISSIVE, "without emissive maps"),

@@ -7,7 +7,7 @@ import numpy as np
 from assetpipe.asset import Array, Image
 from assetpipe.textures.cache import TextureCache
 from assetpipe.textures.decode import Pixels, decode
-from assetpipe.textures.encode import MIMES, encode, format_for, quality_for
+from assetpipe.textures.encode import MIMES, encode, format_for, is_large, quality_for
 from assetpipe.textures.filters import Size
 from assetpipe.textures.info import image_info
 from assetpipe.textures.resize import is_flat, resize, target_size
@@ -15,7 +15,7 @@ from assetpipe.textures.strip import strip_metadata
 from assetpipe.textures.target import TextureTarget
 from assetpipe.textures.uses import ImageUse
 
-SAMPLED_SIDE = 1024
+SAMPLED_SIDE = 2048
 """Below this an encoding is quick, and tiles would be too small to stand for the whole."""
 TILES = 4
 """per side of the picture; each a sixteenth of the side, so that a sixteenth of the pixels is encoded"""
@@ -44,7 +44,10 @@ def encode_image(
     pixels = _resized(image, source, use, size, cache)
     kind = format_for(target, pixels)
     quality = quality_for(target, use, kind)
-    data = cache.fetch((cache.digest(image), use, size, kind, quality), lambda: encode(pixels, use, kind, quality))
+    data = cache.fetch(
+        (cache.digest(image), use, size, kind, quality),
+        lambda: encode(pixels, use, kind, quality, large=is_large(size)),
+    )
     may_stay = same_size and info.mime == MIMES[kind] and source.array.dtype == np.uint8
     own = strip_metadata(image.data, info.mime) if may_stay else None
     return MIMES[kind], own if own is not None and len(own) <= len(data) else data
@@ -62,7 +65,7 @@ def estimate_image(image: Image, label: str, use: ImageUse, target: TextureTarge
     kind = format_for(target, pixels)
     quality = quality_for(target, use, kind)
     key = (cache.digest(image), use, size, kind, quality, "tiles")
-    return TILES**2 * len(cache.fetch(key, lambda: encode(_tiles(pixels), use, kind, quality)))
+    return TILES**2 * len(cache.fetch(key, lambda: encode(_tiles(pixels), use, kind, quality, large=is_large(size))))
 
 
 def _tiles(pixels: Pixels) -> Pixels:
