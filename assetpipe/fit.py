@@ -8,7 +8,7 @@ of the five of a bisection.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from assetpipe.asset import Glb, Lod, Scene
@@ -16,6 +16,10 @@ from assetpipe.config import Config, Level
 from assetpipe.container import encode_geometry, prune, write_glb
 from assetpipe.errors import LimitExceeded
 from assetpipe.textures import TextureCache, TextureTarget, encode_textures, estimate_textures, ladder
+
+SMOOTH = 0.8
+"""True bytes over estimated bytes, at best: the edges of tiles predict badly, which costs 0 (noise) to 20 % and more
+(smooth maps). Estimates start as they are, so that the first full encoding fits as a rule."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,26 @@ class Ladder:
     encode: Callable[[TextureTarget], Scene]
     estimate: Callable[[int], int]
     """Rung -> about the bytes of its images."""
+    scales: dict[int, float] = field(default_factory=dict)
+    """Side in pixels -> true bytes over estimated bytes, where an encoding of that side has told."""
 
-    def first_within(self, images: float, scale: float) -> int:
+    def side(self, rung: int) -> int:
+        return self.rungs[rung][0].px
+
+    def expected(self, rung: int) -> float:
+        return self.scales.get(self.side(rung), 1.0) * self.estimate(rung)
+
+    def learn(self, rung: int, images: int) -> None:
+        self.scales[self.side(rung)] = images / max(1, self.estimate(rung))
+        if rung:
+            self.scales.setdefault(self.side(rung - 1), SMOOTH)
+
+    def first_within(self, images: int) -> int:
         """The first rung whose images should take no more than `images` bytes; the last when none does."""
         low, high = 0, len(self.rungs) - 1
         while low < high:
             middle = (low + high) // 2
-            if scale * self.estimate(middle) <= images:
+            if self.expected(middle) <= images:
                 high = middle
             else:
                 low = middle + 1
@@ -57,14 +74,14 @@ def fit(lod: Lod, level: Level, config: Config, textures: TextureCache) -> Glb:
 def _search(steps: Ladder, attempt: Callable[[int], Glb], most: int, bare: int) -> Glb:
     """`bare`: about what the file takes without its images."""
     worst, best = -1, len(steps.rungs)  # rungs known to be too large, and to fit
-    scale = 1.0  # tiles exceed: their edges predict badly, by 0 (noise) to 20 % (smooth maps)
     while best - worst > 1:
-        rung = min(max(steps.first_within(most - bare, scale), worst + 1), best - 1)
+        rung = min(max(steps.first_within(most - bare), worst + 1), best - 1)
         glb = attempt(rung)
-        bare, scale = len(glb.data) - _images(glb), _images(glb) / max(1, steps.estimate(rung))
+        bare = len(glb.data) - _images(glb)
+        steps.learn(rung, _images(glb))
         if len(glb.data) > most:
             worst = rung
-        elif rung == 0 or scale * steps.estimate(rung - 1) > most - bare:
+        elif rung == 0 or steps.expected(rung - 1) > most - bare:
             return glb
         else:
             best = rung

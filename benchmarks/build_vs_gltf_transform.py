@@ -5,7 +5,7 @@
 
 glTF-Transform gets the triangle counts and texture sizes that assetpipe arrived at, Draco and WebP as well, and an
 error bound that never stops it. The tools take turns, so that a busy machine slows both alike; medians are compared.
-assetpipe does more in its time: it measures deviations, validates each file, draws a poster and writes a report.
+assetpipe does more in its time: it measures deviations, audits each file, draws a poster and writes a report.
 """
 
 from __future__ import annotations

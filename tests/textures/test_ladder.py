@@ -59,7 +59,7 @@ def test_the_last_rung_is_the_least_that_the_settings_allow() -> None:
 def test_emissive_maps_go_first_then_normals() -> None:
     dropped = [step.dropped for step in rungs() if step.dropped]
     assert dropped[0] == {"emissive"}
-    assert dropped[1] == {"emissive", "normal", "clearcoatNormal"}
+    assert dropped[1] == {"emissive", "normal", "clearcoatNormal", "anisotropy"}
 
 
 def test_settings_below_their_own_minimum_stay_as_they_are() -> None:
