@@ -25,7 +25,8 @@ def trim_attributes(scene: Scene) -> Trimmed:
     gone: Counter[str] = Counter()
     meshes = tuple(_trim_mesh(mesh, scene.materials, gone) for mesh in scene.meshes)
     notes = tuple(
-        f"{name}, which no material uses, left out of {count:,} primitives" for name, count in sorted(gone.items())
+        f"{name}, which no material uses, left out of {count:,} primitive{'s'[: count > 1]}"
+        for name, count in sorted(gone.items())
     )
     return Trimmed(replace(scene, meshes=meshes) if gone else scene, notes)
 

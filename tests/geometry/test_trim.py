@@ -30,7 +30,7 @@ def test_a_uv_set_that_no_texture_uses_goes_and_is_told() -> None:
     """TEXCOORD_1 of a material that only reads TEXCOORD_0."""
     trimmed = trim_attributes(shapes.scene(two_uv_sets(), materials=(textured(),)))
     assert "TEXCOORD_1" not in trimmed.scene.meshes[0].primitives[0].attributes
-    assert trimmed.notes == ("TEXCOORD_1, which no material uses, left out of 1 primitives",)
+    assert trimmed.notes == ("TEXCOORD_1, which no material uses, left out of 1 primitive",)
 
 
 def test_a_uv_set_below_a_used_one_is_blanked() -> None:
