@@ -1,11 +1,12 @@
 // `node load.mjs OPTIONS FILE…`: shows each model in three.js and prints one JSON line per file.
 // OPTIONS is JSON: { browser, out, views, px, variant, time, sharedFrame }. Nothing outside 127.0.0.1 is asked for.
+import { fileURLToPath } from "node:url";
 import { createReadStream, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 
-const HERE = import.meta.dirname;
+const HERE = fileURLToPath(new URL(".", import.meta.url));
 const MIME = {
   '.bin': 'application/octet-stream',
   '.css': 'text/css',
