@@ -36,10 +36,6 @@ class Health(BaseModel):
 
     items: tuple[Item, ...]
 
-    @property
-    def healthy(self) -> bool:
-        return all(item.state != "missing" for item in self.items)
-
     def raise_if_failed(self) -> None:
         lacking = [item.name for item in self.items if item.state == "missing"]
         if lacking:
