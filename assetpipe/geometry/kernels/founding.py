@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.quadrics import position, slope
-from assetpipe.geometry.kernels.records import AREA, Mesh
+from assetpipe.geometry.kernels.quadrics import position, slope, value
+from assetpipe.geometry.kernels.records import AREA, VALUE, Mesh
 from assetpipe.geometry.kernels.rings import after, gather, kind_of, neighbours, on_curve
 from assetpipe.kernels import EXACT
 
@@ -33,9 +33,9 @@ def thread_corners(
 @wp.func
 def gradient(m: Mesh, c: int, j: int, e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d, stiff: wp.float64) -> wp.vec3d:
     """Of attribute j over the face of corner c. `stiff` keeps slivers from having gradients without bound."""
-    s = wp.float64(m.value[m.wedge[c], j])
-    s1 = wp.float64(m.value[m.wedge[after(c)], j]) - s
-    s2 = wp.float64(m.value[m.wedge[after(after(c))], j]) - s
+    s = value(m, m.wedge[c], j)
+    s1 = value(m, m.wedge[after(c)], j) - s
+    s2 = value(m, m.wedge[after(after(c))], j) - s
     return (wp.cross(e2, normal) * s1 + wp.cross(normal, e1) * s2) / stiff
 
 
@@ -66,12 +66,10 @@ def average_wedges(m: Mesh, v: int, n: int):
         if area > wp.float64(0.0):
             stiff = stiffness(e1, e2, normal)
             t = area / (old + area)
-            for j in range(m.solved):
+            for j in range(m.steering):
                 before = slope(m, w, j)
                 g = before + (gradient(m, c, j, e1, e2, normal, stiff) - before) * t
-                m.slope[w, 3 * j] = wp.float32(g[0])
-                m.slope[w, 3 * j + 1] = wp.float32(g[1])
-                m.slope[w, 3 * j + 2] = wp.float32(g[2])
+                m.solved[w, j] = wp.vec4f(wp.float32(g[0]), wp.float32(g[1]), wp.float32(g[2]), m.solved[w, j][VALUE])
 
 
 @wp.func
@@ -103,7 +101,7 @@ def sum_planes(m: Mesh, v: int, n: int, clock: int):
             total = total + area
             A = A + wp.outer(normal, normal) * (area / (length * length))
             stiff = stiffness(e1, e2, normal)
-            for j in range(m.solved):
+            for j in range(m.steering):
                 g = gradient(m, c, j, e1, e2, normal, stiff) - slope(m, m.wedge[c], j)
                 A = A + wp.outer(g, g) * (area * m.mu[j])
             unit = normal / length
@@ -111,13 +109,15 @@ def sum_planes(m: Mesh, v: int, n: int, clock: int):
                 A = A + holding(e1, unit)
             if on_curve(m, m.slot[m.vertex[b]] - clock):
                 A = A + holding(e2, unit)
-    m.record[v, 3] = wp.float32(A[0, 0])
-    m.record[v, 4] = wp.float32(A[0, 1])
-    m.record[v, 5] = wp.float32(A[0, 2])
-    m.record[v, 6] = wp.float32(A[1, 1])
-    m.record[v, 7] = wp.float32(A[1, 2])
-    m.record[v, 8] = wp.float32(A[2, 2])
-    m.record[v, AREA] = wp.float32(total)
+    r = m.record[v]
+    r[3] = wp.float32(A[0, 0])
+    r[4] = wp.float32(A[0, 1])
+    r[5] = wp.float32(A[0, 2])
+    r[6] = wp.float32(A[1, 1])
+    r[7] = wp.float32(A[1, 2])
+    r[8] = wp.float32(A[2, 2])
+    r[AREA] = wp.float32(total)
+    m.record[v] = r
 
 
 @wp.kernel

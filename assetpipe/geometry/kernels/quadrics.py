@@ -1,4 +1,3 @@
-# ruff: noqa: SIM109  (Warp has no `in`)
 # mypy: ignore-errors
 """What an edge costs and where its vertex goes.
 
@@ -22,7 +21,9 @@ from assetpipe.geometry.kernels.records import (
     INNER,
     RIM,
     SORT,
+    VALUE,
     VERTEX,
+    C,
     Mesh,
 )
 from assetpipe.geometry.kernels.rings import is_rim, on_curve
@@ -42,59 +43,111 @@ CROSSING = wp.constant(wp.float64(4.0))
 REFUSAL = wp.constant(wp.float64(-1.0))
 
 
+@wp.struct
+class Quadric:
+    """x'Ax + 2b'x + c"""
+
+    xx: wp.float64
+    xy: wp.float64
+    xz: wp.float64
+    yy: wp.float64
+    yz: wp.float64
+    zz: wp.float64
+    b: wp.vec3d
+    c: wp.float64
+
+
 @wp.func
 def position(m: Mesh, v: int) -> wp.vec3d:
-    return wp.vec3d(wp.float64(m.record[v, 0]), wp.float64(m.record[v, 1]), wp.float64(m.record[v, 2]))
-
-
-@wp.func
-def matrix(m: Mesh, v: int) -> wp.mat33d:
-    xx = wp.float64(m.record[v, 3])
-    xy = wp.float64(m.record[v, 4])
-    xz = wp.float64(m.record[v, 5])
-    yy = wp.float64(m.record[v, 6])
-    yz = wp.float64(m.record[v, 7])
-    zz = wp.float64(m.record[v, 8])
-    return wp.mat33d(xx, xy, xz, xy, yy, yz, xz, yz, zz)
+    r = m.record[v]
+    return wp.vec3d(wp.float64(r[0]), wp.float64(r[1]), wp.float64(r[2]))
 
 
 @wp.func
 def slope(m: Mesh, w: int, j: int) -> wp.vec3d:
-    return wp.vec3d(wp.float64(m.slope[w, 3 * j]), wp.float64(m.slope[w, 3 * j + 1]), wp.float64(m.slope[w, 3 * j + 2]))
+    a = m.solved[w, j]
+    return wp.vec3d(wp.float64(a[0]), wp.float64(a[1]), wp.float64(a[2]))
 
 
 @wp.func
-def joined(m: Mesh, v: int, s: int, d: wp.vec3d):
-    """A, b and c of v and its neighbour in row s, at offset d, about v."""
-    u = m.near[s, VERTEX]
-    bu = wp.vec3d(wp.float64(m.record[u, 9]), wp.float64(m.record[u, 10]), wp.float64(m.record[u, 11]))
-    bv = wp.vec3d(wp.float64(m.record[v, 9]), wp.float64(m.record[v, 10]), wp.float64(m.record[v, 11]))
-    Au = matrix(m, u)
-    Aud = Au * d
-    A = matrix(m, v) + Au
-    b = bv + bu - Aud
-    c = wp.float64(m.record[v, 12]) + wp.float64(m.record[u, 12]) + wp.dot(d, Aud) - wp.float64(2.0) * wp.dot(bu, d)
+def value(m: Mesh, w: int, j: int) -> wp.float64:
+    return wp.float64(m.solved[w, j][VALUE])
+
+
+@wp.func
+def times(q: Quadric, x: wp.vec3d) -> wp.vec3d:
+    """A x"""
+    return wp.vec3d(
+        q.xx * x[0] + q.xy * x[1] + q.xz * x[2],
+        q.xy * x[0] + q.yy * x[1] + q.yz * x[2],
+        q.xz * x[0] + q.yz * x[1] + q.zz * x[2],
+    )
+
+
+@wp.func
+def read_quadric(m: Mesh, v: int) -> Quadric:
+    """Of one vertex, about itself."""
+    r = m.record[v]
+    q = Quadric()
+    q.xx = wp.float64(r[3])
+    q.xy = wp.float64(r[4])
+    q.xz = wp.float64(r[5])
+    q.yy = wp.float64(r[6])
+    q.yz = wp.float64(r[7])
+    q.zz = wp.float64(r[8])
+    q.b = wp.vec3d(wp.float64(r[9]), wp.float64(r[10]), wp.float64(r[11]))
+    q.c = wp.float64(r[C])
+    return q
+
+
+@wp.func
+def joined(m: Mesh, v: int, s: int, d: wp.vec3d) -> Quadric:
+    """Of v and its neighbour in row s, at offset d, about v."""
+    q = read_quadric(m, v)
+    other = read_quadric(m, m.near[s, VERTEX])
+    Ad = times(other, d)
+    xx = q.xx + other.xx
+    xy = q.xy + other.xy
+    xz = q.xz + other.xz
+    yy = q.yy + other.yy
+    yz = q.yz + other.yz
+    zz = q.zz + other.zz
+    b = q.b + other.b - Ad
+    c = q.c + other.c + wp.dot(d, Ad) - wp.float64(2.0) * wp.dot(other.b, d)
     for side in range(2):
-        p = m.near[s, A0 + 2 * side]
-        q = m.near[s, B0 + 2 * side]
-        if p >= 0:
-            wp_ = wp.float64(m.weight[p])
-            wq = wp.float64(m.weight[q])
-            h = wp_ * wq / wp.max(wp_ + wq, wp.float64(1.0e-300))
-            for j in range(m.solved):
-                gq = slope(m, q, j)
-                g = slope(m, p, j) - gq
-                e = wp.float64(m.value[p, j]) - wp.float64(m.value[q, j]) + wp.dot(gq, d)
-                hm = h * m.mu[j]
-                A = A + wp.outer(g, g) * hm
-                b = b + g * (hm * e)
-                c = c + hm * e * e
-    return A, b, c
+        i = m.near[s, A0 + 2 * side]
+        j = m.near[s, B0 + 2 * side]
+        if i >= 0:
+            wi = wp.float64(m.weight[i])
+            wj = wp.float64(m.weight[j])
+            h = wi * wj / wp.max(wi + wj, wp.float64(1.0e-300))
+            for n in range(m.steering):
+                g = slope(m, j, n)
+                e = value(m, i, n) - value(m, j, n) + wp.dot(g, d)
+                g = slope(m, i, n) - g
+                hg = g * (h * m.mu[n])
+                xx += hg[0] * g[0]
+                xy += hg[0] * g[1]
+                xz += hg[0] * g[2]
+                yy += hg[1] * g[1]
+                yz += hg[1] * g[2]
+                zz += hg[2] * g[2]
+                b += hg * e
+                c += h * m.mu[n] * e * e
+    q.xx = xx
+    q.xy = xy
+    q.xz = xz
+    q.yy = yy
+    q.yz = yz
+    q.zz = zz
+    q.b = b
+    q.c = c
+    return q
 
 
 @wp.func
-def error_at(A: wp.mat33d, b: wp.vec3d, c: wp.float64, x: wp.vec3d) -> wp.float64:
-    return wp.max(wp.dot(x, A * x) + wp.float64(2.0) * wp.dot(b, x) + c, wp.float64(0.0))
+def error_at(q: Quadric, x: wp.vec3d) -> wp.float64:
+    return wp.max(wp.dot(x, times(q, x)) + wp.float64(2.0) * wp.dot(q.b, x) + q.c, wp.float64(0.0))
 
 
 @wp.func
@@ -136,15 +189,27 @@ def crossed(m: Mesh, s: int) -> bool:
 
 
 @wp.func
-def solve(A: wp.mat33d, b: wp.vec3d, d: wp.vec3d) -> wp.vec3d:
+def solve(q: Quadric, d: wp.vec3d) -> wp.vec3d:
     """The cheapest offset; the middle of the edge where that is not defined or farther than two lengths."""
     middle = d * wp.float64(0.5)
-    t = STIFF * (A[0, 0] + A[1, 1] + A[2, 2])
+    t = STIFF * (q.xx + q.yy + q.zz)
     if t <= wp.float64(0.0):
         return middle
-    M = A + wp.mat33d(t, wp.float64(0.0), wp.float64(0.0), wp.float64(0.0), t, wp.float64(0.0),
-                      wp.float64(0.0), wp.float64(0.0), t)  # fmt: skip
-    x = wp.inverse(M) * (middle * t - b)
+    xx = q.xx + t
+    yy = q.yy + t
+    zz = q.zz + t
+    cxx = yy * zz - q.yz * q.yz
+    cxy = q.xz * q.yz - q.xy * zz
+    cxz = q.xy * q.yz - q.xz * yy
+    cyy = xx * zz - q.xz * q.xz
+    cyz = q.xy * q.xz - xx * q.yz
+    czz = xx * yy - q.xy * q.xy
+    r = (middle * t - q.b) / (xx * cxx + q.xy * cxy + q.xz * cxz)
+    x = wp.vec3d(
+        cxx * r[0] + cxy * r[1] + cxz * r[2],
+        cxy * r[0] + cyy * r[1] + cyz * r[2],
+        cxz * r[0] + cyz * r[1] + czz * r[2],
+    )
     off = x - middle
     if wp.dot(off, off) <= wp.float64(4.0) * wp.dot(d, d):  # false for NaN too
         return x
@@ -160,24 +225,21 @@ def plan(m: Mesh, v: int, s: int) -> vec5d:
     if where == REFUSED or (m.stage < 3 and crossed(m, s)):
         return vec5d(wp.float64(0.0), wp.float64(0.0), wp.float64(0.0), REFUSAL, wp.float64(0.0))
     d = position(m, u) - position(m, v)
-    A, b, c = joined(m, v, s, d)
+    q = joined(m, v, s, d)
     x = zero
-    if where == GO:
-        x = d
-    if where == FREE:
-        x = solve(A, b, d)
-    cost = error_at(A, b, c, x)
-    if where == FREE or where == END:
-        at_end = error_at(A, b, c, d)
-        if at_end < cost:
+    cost = wp.max(q.c, wp.float64(0.0))
+    if where != STAY:
+        at_end = error_at(q, d)
+        if where == GO or at_end < cost:
             cost = at_end
             x = d
     if where == FREE:
-        at_start = error_at(A, b, c, zero)
-        if at_start < cost:
-            cost = at_start
-            x = zero
-    area = wp.float64(m.record[v, AREA]) + wp.float64(m.record[u, AREA])
+        best = solve(q, d)
+        at_best = error_at(q, best)
+        if at_best <= cost:
+            cost = at_best
+            x = best
+    area = wp.float64(m.record[v][AREA]) + wp.float64(m.record[u][AREA])
     squared = cost / wp.max(area, wp.float64(1.0e-30))
     cost = cost + SHORT * area * wp.dot(d, d)
     if where == END:

@@ -9,7 +9,8 @@ A vertex is one 64-byte record, so that what an edge costs lies in two cache lin
     9-11  b                         (about a common origin float32 is not enough: rms 0.542 against 0.119)
     12    c
     13    area                      what the quadric is summed over; c / area is a squared distance
-    14    key                       no edge that this vertex owns costs less; an edge belongs to its lower vertex
+
+An attribute that is solved for is four numbers for each wedge: its slope in space, and its value at the vertex.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 
-AREA = wp.constant(13)
-KEY = wp.constant(14)
 RECORD = 16
+vec16f = wp.types.vector(length=RECORD, dtype=wp.float32)
+C = wp.constant(12)
+AREA = wp.constant(13)
+VALUE = wp.constant(3)
 
 RING = wp.constant(512)
 """Corners at one vertex beyond which it is left alone until its neighbours have thinned out (the hub of a large fan):
@@ -38,6 +41,8 @@ SORT = wp.constant(3)
 """The bits of a kind that say which of these it is."""
 RIM = wp.constant(4)
 """Set in a kind when an open border or an edge of more than two faces passes."""
+WAITING = wp.constant(8)
+"""Set in the kind of a vertex that wants an edge collapsed which reaches out of its block."""
 
 # columns of Mesh.near, one row per neighbour of the vertex that is visited
 VERTEX, OUT, IN, A0, B0, A1, B1, SHARED, OTHERS, MIXED = (wp.constant(i) for i in range(10))
@@ -58,13 +63,14 @@ class Mesh:
     head: wp.array(dtype=wp.int32)  # (v,) first corner
     slot: wp.array(dtype=wp.int32)  # (v,) row in `near`, counted from a clock that only rises
     kind: wp.array(dtype=wp.int8)  # (v,) INNER, CURVE or JUNCTION, and RIM
-    record: wp.array2d(dtype=wp.float32)  # (v, 16)
-    value: wp.array2d(dtype=wp.float32)  # (w, k) attributes at the vertex
-    slope: wp.array2d(dtype=wp.float32)  # (w, 3 * solved) their gradients in space
+    record: wp.array(dtype=vec16f)  # (v,)
+    key: wp.array(dtype=wp.float32)  # (v,) no edge that it owns costs less; an edge belongs to its lower vertex
+    solved: wp.array2d(dtype=wp.vec4f)  # (w, steering) attributes that steer the collapse: slope in space, and value
+    carried: wp.array2d(dtype=wp.float32)  # (w, k - steering) attributes that do not
     weight: wp.array(dtype=wp.float32)  # (w,) area
     seed: wp.array(dtype=wp.int32)  # (w,) wedge of the source
     source: wp.array2d(dtype=wp.float32)  # (w of the source, 3) its position
-    mu: wp.array(dtype=wp.float64)  # (k,) squared weights of the attributes; the first `solved` are not 0
+    mu: wp.array(dtype=wp.float64)  # (k,) squared weights of the attributes; the first `steering` are not 0
     low: wp.array(dtype=wp.float32)  # (k,) range of the source
     high: wp.array(dtype=wp.float32)
     ring: wp.array(dtype=wp.int32)  # (2 * RING,) corners round the vertex visited and round its neighbour
@@ -72,7 +78,7 @@ class Mesh:
     choice: wp.array2d(dtype=wp.float64)  # (2 * RING, 5) plan of the edge to each neighbour
     counts: wp.array(dtype=wp.int64)  # (4,) drawn triangles, collapses of this sweep, clock, refusals of this sweep
     worst: wp.array(dtype=wp.float64)  # (1,) largest squared error so far
-    k: wp.int32
-    solved: wp.int32
+    steering: wp.int32
+    carrying: wp.int32
     textured: wp.int32  # 1: columns 0 and 1 are texture coordinates whose triangles may not flip
     stage: wp.int32

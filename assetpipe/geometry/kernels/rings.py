@@ -61,6 +61,18 @@ def gather(m: Mesh, v: int, base: int, most: int) -> int:
 
 
 @wp.func
+def is_inside(m: Mesh, base: int, n: int, low: int, high: int) -> bool:
+    """Whether all vertices round the n corners in ring[base] lie in the block from `low` to before `high`."""
+    for i in range(n):
+        c = m.ring[base + i]
+        a = m.vertex[after(c)]
+        b = m.vertex[after(after(c))]
+        if wp.min(a, b) < low or wp.max(a, b) >= high:
+            return False
+    return True
+
+
+@wp.func
 def note(m: Mesh, c: int, o: int, side: int, clock: int, known: int) -> int:
     """Enter the edge from corner c to corner o of the same face into `near`; returns how many neighbours are known."""
     x = m.vertex[o]

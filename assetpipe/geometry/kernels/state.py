@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,8 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.geometry.kernels.founding import thread_corners
-from assetpipe.geometry.kernels.order import morton_order
-from assetpipe.geometry.kernels.records import KEY, NEAR, RECORD, RING, Mesh
+from assetpipe.geometry.kernels.order import column_ranges, morton_order, take
+from assetpipe.geometry.kernels.records import NEAR, RECORD, RING, VALUE, Mesh, vec16f
 from assetpipe.geometry.surface import Surface
 
 Array = NDArray[Any]
@@ -21,6 +21,8 @@ KERNEL_TYPES = {
     "counts": wp.int64,
     "worst": wp.float64,
     "kind": wp.int8,
+    "record": vec16f,
+    "solved": wp.vec4f,
 }
 
 
@@ -31,12 +33,20 @@ class State:
     arrays: dict[str, Array]
     face: Array
     """(f,) face of the surface that each face is."""
-    solved: int
+    steering: int
     """Columns that steer the collapse; they come first."""
     columns: Array
     """(k,) column of the surface that each column is."""
     scale: float
     """Metres to internal units, a power of two."""
+
+    workers: list[State] = field(default_factory=list)
+    """The same surface with scratch of their own, for threads; made as they are asked for."""
+
+    def crew(self, threads: int) -> list[State]:
+        while len(self.workers) < threads:
+            self.workers.append(with_own_scratch(self))
+        return self.workers[:threads]
 
     @property
     def drawn(self) -> int:
@@ -49,11 +59,11 @@ class State:
 
     @property
     def keys(self) -> Array:
-        return np.asarray(self.arrays["record"][:, KEY])
+        return self.arrays["key"]
 
     @property
     def textured(self) -> bool:
-        return self.solved >= 2 and self.columns[:2].tolist() == [0, 1]
+        return self.steering >= 2 and self.columns[:2].tolist() == [0, 1]
 
 
 def as_mesh(state: State, stage: int) -> Any:
@@ -62,8 +72,8 @@ def as_mesh(state: State, stage: int) -> Any:
     for name, array in state.arrays.items():
         kind = KERNEL_TYPES.get(name, wp.float32 if array.dtype == np.float32 else wp.int32)
         setattr(mesh, name, wp.array(array, dtype=kind, copy=False, device="cpu"))
-    mesh.k = len(state.columns)
-    mesh.solved = state.solved
+    mesh.steering = state.steering
+    mesh.carrying = len(state.columns) - state.steering
     mesh.textured = int(state.textured)
     mesh.stage = stage
     return mesh
@@ -72,75 +82,71 @@ def as_mesh(state: State, stage: int) -> Any:
 def with_own_scratch(state: State) -> State:
     """The same surface for another thread."""
     shared = state.arrays
-    own = {name: np.zeros_like(shared[name]) for name in ("ring", "near", "choice", "counts")}
-    return replace(state, arrays={**shared, **own, "slot": np.full_like(shared["slot"], -1)})
+    own = {name: np.zeros_like(shared[name]) for name in ("ring", "near", "choice", "counts", "worst")}
+    return replace(state, arrays={**shared, **own, "slot": np.full_like(shared["slot"], -1)}, workers=[])
 
 
 def lay_out(surface: Surface) -> State:
     """Vertices, then wedges and faces, in the order of the Morton curve; faces without three vertices left out."""
     order = morton_order(surface.positions)
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    wedge_rank = rank[surface.wedge_vertex]
+    wedge_rank = _ranks(order)[surface.wedge_vertex]
     wedges = np.argsort(wedge_rank, kind="stable").astype(np.int32)
-    new_wedge = np.empty(len(wedges), np.int32)
-    new_wedge[wedges] = np.arange(len(wedges), dtype=np.int32)
-    at = wedge_rank[surface.corners]
-    whole = (at[:, 0] != at[:, 1]) & (at[:, 1] != at[:, 2]) & (at[:, 2] != at[:, 0])
-    faces = np.argsort(at.min(axis=1), kind="stable") if len(at) else np.zeros(0, np.int64)
+    at = take(wedge_rank, surface.corners)
+    a, b, c = at.T
+    whole = (a != b) & (b != c) & (c != a)
+    faces = np.argsort(np.minimum(np.minimum(a, b), c), kind="stable")
     faces = faces[whole[faces]].astype(np.int32)
     scale = _scale(surface.positions)
-    columns = np.argsort(surface.weights <= 0, kind="stable")
-    values = np.ascontiguousarray(surface.attributes[wedges][:, columns], np.float32)
-    source = np.ascontiguousarray(surface.positions[surface.wedge_vertex] * np.float32(scale))
+    columns, steering = np.argsort(surface.weights <= 0, kind="stable"), int((surface.weights > 0).sum())
+    values = take(surface.attributes, wedges)[:, columns]
+    low, high = column_ranges(values)
     arrays = {
-        "vertex": np.ascontiguousarray(at[faces].reshape(-1)),
-        "wedge": np.ascontiguousarray(new_wedge[surface.corners[faces]].reshape(-1)),
+        "vertex": take(at, faces).reshape(-1),
+        "wedge": _ranks(wedges)[take(surface.corners, faces)].reshape(-1),
         "copies": np.ascontiguousarray(surface.copies[faces], np.int32),
-        "record": _records(surface.positions[order] * np.float32(scale)),
-        "value": _wide(values),
+        "record": _records(take(surface.positions, order) * np.float32(scale)),
+        "key": np.zeros(len(order), np.float32),
+        "solved": _solved(values[:, :steering]),
+        "carried": _wide(values[:, steering:]),
+        "weight": np.zeros(len(wedges), np.float32),
         "seed": wedges,
-        "source": _wide(source),
+        "source": _wide(take(surface.positions, surface.wedge_vertex) * np.float32(scale)),
         "mu": _wide((surface.weights[columns].astype(np.float64) * scale) ** 2),
-        "low": _wide(values.min(axis=0, initial=np.inf)),
-        "high": _wide(values.max(axis=0, initial=-np.inf)),
+        "low": _wide(low),
+        "high": _wide(high),
         "worst": np.zeros(1, np.float64),
     }
-    solved = int((surface.weights > 0).sum())
-    arrays["slope"] = np.zeros((len(wedges), max(1, 3 * solved)), np.float32)
-    arrays["weight"] = np.zeros(len(wedges), np.float32)
-    return _thread(State(arrays, faces, solved, columns, scale))
+    return _thread(State(arrays, faces, steering, columns, scale))
 
 
 def compact(state: State) -> State:
     """Only what lives, in the same order."""
     old = state.arrays
     faces = np.flatnonzero(state.alive)
-    corners = (faces[:, None] * 3 + np.arange(3)).reshape(-1)
-    vertices, vertex = _used(old["vertex"][corners], len(old["record"]))
-    wedges, wedge = _used(old["wedge"][corners], len(old["value"]))
+    vertices, vertex = _used(take(old["vertex"].reshape(-1, 3), faces).reshape(-1), len(old["record"]))
+    wedges, wedge = _used(take(old["wedge"].reshape(-1, 3), faces).reshape(-1), len(old["weight"]))
     arrays = {
         **old,
         "vertex": vertex,
         "wedge": wedge,
         "copies": old["copies"][faces],
-        "record": old["record"][vertices],
-        **{name: old[name][wedges] for name in ("value", "slope", "weight", "seed")},
+        **{name: take(old[name], vertices) for name in ("record", "key")},
+        **{name: take(old[name], wedges) for name in ("solved", "carried", "weight", "seed")},
     }
-    return _thread(replace(state, arrays=arrays, face=state.face[faces]))
+    return _thread(replace(state, arrays=arrays, face=state.face[faces], workers=[]))
 
 
 def extract(state: State, surface: Surface) -> Surface:
     """What lives, as a surface of its own."""
     old = state.arrays
     faces = np.flatnonzero(state.alive)
-    corners = (faces[:, None] * 3 + np.arange(3)).reshape(-1)
-    vertices, vertex = _used(old["vertex"][corners], len(old["record"]))
-    wedges, wedge = _used(old["wedge"][corners], len(old["value"]))
+    vertices, vertex = _used(take(old["vertex"].reshape(-1, 3), faces).reshape(-1), len(old["record"]))
+    wedges, wedge = _used(take(old["wedge"].reshape(-1, 3), faces).reshape(-1), len(old["weight"]))
     wedge_vertex = np.zeros(len(wedges), np.int32)
     wedge_vertex[wedge] = vertex
     attributes = np.empty((len(wedges), len(state.columns)), np.float32)
-    attributes[:, state.columns] = old["value"][wedges][:, : len(state.columns)]
+    attributes[:, state.columns[: state.steering]] = old["solved"][wedges, : state.steering, VALUE]
+    attributes[:, state.columns[state.steering :]] = old["carried"][wedges, : len(state.columns) - state.steering]
     return Surface(
         positions=old["record"][vertices, :3] / np.float32(state.scale),
         corners=wedge.reshape(-1, 3),
@@ -171,7 +177,14 @@ def _thread(state: State) -> State:
     lists = [wp.array(array, dtype=wp.int32, copy=False, device="cpu")
              for array in (state.arrays["vertex"], fresh["head"], fresh["next"])]  # fmt: skip
     wp.launch(thread_corners, dim=1, inputs=lists, device="cpu")
-    return replace(state, arrays={**state.arrays, **fresh})
+    return replace(state, arrays={**state.arrays, **fresh}, workers=[])
+
+
+def _solved(values: Array) -> Array:
+    """(w, k) values -> (w, k, 4), the slopes not yet known."""
+    solved = np.zeros((*values.shape, 4), np.float32)
+    solved[..., VALUE] = values
+    return _wide(solved)
 
 
 def _records(positions: Array) -> Array:
@@ -184,8 +197,15 @@ def _used(index: Array, size: int) -> tuple[Array, Array]:
     """Which of `size` rows are used, and the index into only those."""
     used = np.zeros(size, bool)
     used[index] = True
-    new = np.cumsum(used, dtype=np.int32) - 1
-    return np.flatnonzero(used), np.ascontiguousarray(new[index].astype(np.int32))
+    new = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(used), take(new, index)
+
+
+def _ranks(order: Array) -> Array:
+    """At which place of `order` each number stands."""
+    ranks = np.empty(len(order), np.int32)
+    ranks[order] = np.arange(len(order), dtype=np.int32)
+    return ranks
 
 
 def _scale(positions: Array) -> float:

@@ -1,0 +1,156 @@
+"""State, rules -> the state when nothing more may be collapsed under them: sweeps under a rising threshold.
+
+Large states are swept in blocks of vertices, side by side, then where edges reach from block to block. How many blocks
+there are follows from the state alone, so the result does not depend on how many cores there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import warp as wp
+
+from assetpipe.geometry.kernels.records import AREA, DEAD, LATER, NEVER
+from assetpipe.geometry.kernels.state import Array, State, as_mesh, compact
+from assetpipe.geometry.kernels.sweep import sweep, sweep_blocks, sweep_waiting
+
+LAST_STAGE = 4
+PATIENCE = 3
+"""Sweeps that each bring the budget nearer by less than a fiftieth before the next stage begins: waiting until nothing
+is left would ruin the few places that may still collapse."""
+FARTHEST = 100.0
+"""Squared, of the extent: no estimate goes beyond."""
+SHORT = 1e-9  # as in quadrics.py
+LARGE = 20_000
+"""Triangles up to which every edge is tried before the error ends a level; beyond, one idle sweep says enough."""
+SAMPLE = 8192
+CHEAP = 16.0
+"""Of the median cost: what costs less than one such part goes in one sweep, in any order."""
+SPARSE = 61
+BLOCK = 16_384
+"""Vertices. Of a block's edges about one in twenty waits for its neighbours."""
+FEW = 64
+"""Triangles to go for each block below which one walk over all is fairer than shares."""
+MOST_THREADS = 16
+CLOCK_LIMIT = 1 << 30
+TALLIES = [0, 1, 3]
+"""Of `counts`: all but the clock."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    stage: int
+    gate: float
+    """Squared internal length: a collapse that strays farther is refused."""
+    enough: int
+    """Triangles drawn at which the sweeps stop."""
+
+
+def exhaust(state: State, rules: Rules) -> State:
+    """Until enough triangles are left or nothing more collapses."""
+    threshold, typical = _first_thresholds(state, rules)
+    slow = 0
+    while state.drawn > rules.enough:
+        before = state.drawn
+        _sweep(state, rules, threshold)
+        fell = before - state.drawn
+        slow = slow + 1 if fell * 50 <= before - rules.enough else 0
+        idle = fell * 1000 <= before and (threshold >= NEVER or before > LARGE)
+        if threshold >= typical and _is_over(rules, slow, idle):
+            break
+        state = _tidy(state)
+        far = 8.0 if slow else state.drawn / max(rules.enough, 1)
+        threshold = _next_threshold(state, threshold, far) if threshold < _ceiling(state, rules) else NEVER
+    _forget(state.keys, threshold)
+    return _tidy(state)
+
+
+def threads_for(most: int) -> int:
+    """As many as there are cores, at least one, at most `most`."""
+    return max(1, min(MOST_THREADS, len(os.sched_getaffinity(0)), most))
+
+
+def side_by_side(work: Callable[[int], None], threads: int) -> None:
+    """Call work(thread) in each."""
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
+
+
+def _is_over(rules: Rules, slow: int, idle: bool) -> bool:
+    return idle if rules.gate < NEVER or rules.stage == LAST_STAGE else slow >= PATIENCE
+
+
+def _sweep(state: State, rules: Rules, threshold: float) -> None:
+    blocks = len(state.keys) // BLOCK
+    if blocks < 2 or state.drawn - rules.enough < FEW * blocks:
+        _launch(sweep, state, rules, threshold, rules.enough, 1)
+    else:
+        _sweep_blocks(state, rules, threshold, blocks)
+        _launch(sweep_waiting, state, rules, threshold, rules.enough)
+
+
+def _sweep_blocks(state: State, rules: Rules, threshold: float, blocks: int) -> None:
+    share = (state.drawn - rules.enough) // blocks
+    workers = state.crew(threads_for(blocks))
+
+    def work(thread: int) -> None:
+        workers[thread].arrays["counts"][TALLIES] = 0
+        _launch(sweep_blocks, workers[thread], rules, threshold, share, blocks, thread, len(workers))
+
+    side_by_side(work, len(workers))
+    counts, worst = state.arrays["counts"], state.arrays["worst"]
+    counts[TALLIES] += sum(worker.arrays["counts"][TALLIES] for worker in workers)
+    worst[0] = max(worst[0], *(worker.arrays["worst"][0] for worker in workers))
+
+
+def _launch(kernel: Any, state: State, rules: Rules, threshold: float, *more: int) -> None:
+    wp.launch(kernel, dim=1, inputs=[as_mesh(state, rules.stage), threshold, rules.gate, *more], device="cpu")
+
+
+def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
+    """Where to begin and what the median edge costs, by a sample."""
+    step = max(1, len(state.keys) // SAMPLE)
+    _launch(sweep, state, rules, 0.0, rules.enough, step)
+    keys = state.keys[::step]
+    keys = keys[(keys > 0) & (keys < NEVER)]
+    if len(keys) == 0:
+        return NEVER, NEVER
+    typical = float(np.quantile(keys, 0.5))
+    return max(float(np.quantile(keys, 0.05)), typical / CHEAP), typical
+
+
+def _next_threshold(state: State, threshold: float, far: float) -> float:
+    """Four times as much while far from the goal, 1.3 times near it; over a gap in the costs in one step."""
+    following = threshold * (4.0 if far >= 8 else 2.0 if far > 2 else 1.3)
+    keys = state.keys
+    if ((keys[::SPARSE] > threshold) & (keys[::SPARSE] <= following)).any():
+        return following
+    waiting = keys[(keys > threshold) & (keys < NEVER)]
+    return max(following, float(waiting.min())) if len(waiting) else NEVER
+
+
+def _ceiling(state: State, rules: Rules) -> float:
+    """No edge within the gate costs more: area times squared error, and a little for its length."""
+    area = float(state.arrays["record"][:, AREA].max(initial=0.0))
+    return 8.0 * area * (min(rules.gate, FARTHEST) + SHORT * FARTHEST)
+
+
+def _tidy(state: State) -> State:
+    """Without the dead once they are the most; with clocks that have room."""
+    if np.count_nonzero(state.alive) * 2 < len(state.face):
+        return compact(state)
+    for one in [state, *state.workers]:
+        if one.arrays["counts"][2] > CLOCK_LIMIT:
+            one.arrays["slot"].fill(-1)
+            one.arrays["counts"][2] = 0
+    return state
+
+
+def _forget(keys: Array, threshold: float) -> None:
+    """Vertices with edges that were refused are to be weighed anew under other rules. The others' keys hold."""
+    keys[(keys <= np.float32(LATER * threshold)) | ((keys >= NEVER) & (keys < DEAD))] = 0.0
