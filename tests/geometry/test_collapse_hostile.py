@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -187,3 +188,14 @@ def test_open_sheets_never_gain_an_edge_of_three_faces(columns: int, rows: int, 
     copy = one(model, max(2, columns))
     assert copy.reached
     assert max(edge_counts(copy.surface).values()) <= 2
+
+
+def test_the_pole_of_a_fine_globe_does_not_hoard_the_triangles() -> None:
+    """Slivers round a pole, a hundred times as long as wide, do not lock each other: the budget is met, and spent where
+    the surface is."""
+    shape = shapes.sphere(1200)
+    northern = replace(shape, indices=shape.indices[: 3 * 1200 * 120])
+    copy = one(bare(northern), 2000)
+    middle = copy.surface.positions[faces_of(copy.surface)].mean(axis=1)
+    assert copy.reached
+    assert np.mean(np.linalg.norm(middle[:, [0, 2]], axis=1) < 0.1) < 0.3

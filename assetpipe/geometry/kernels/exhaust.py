@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import warp as wp
 
 from assetpipe.geometry.kernels.records import AREA, DEAD, LATER, NEVER
 from assetpipe.geometry.kernels.state import Array, State, as_mesh, compact
-from assetpipe.geometry.kernels.sweep import sweep, sweep_blocks, sweep_waiting
+from assetpipe.geometry.kernels.sweep import sweep
 
 LAST_STAGE = 4
 PATIENCE = 3
@@ -29,8 +28,8 @@ SHORT = 1e-9  # as in quadrics.py
 LARGE = 20_000
 """Triangles up to which every edge is tried before the error ends a level; beyond, one idle sweep says enough."""
 SAMPLE = 8192
-CHEAP = 16.0
-"""Of the median cost: what costs less than one such part goes in one sweep, in any order."""
+CHEAP = 4.0
+"""Median costs: what costs less goes in one sweep while the goal is far, in any order (measured: no loss)."""
 SPARSE = 61
 BLOCK = 16_384
 """Vertices. Of a block's edges about one in twenty waits for its neighbours."""
@@ -49,6 +48,18 @@ class Rules:
     """Squared internal length: a collapse that strays farther is refused."""
     enough: int
     """Triangles drawn at which the sweeps stop."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Of the kernel."""
+
+    share: int
+    blocks: int = 1
+    first: int = 0
+    step: int = 1
+    every: int = 1
+    waiting: int = 0
 
 
 def exhaust(state: State, rules: Rules) -> State:
@@ -88,10 +99,10 @@ def _is_over(rules: Rules, slow: int, idle: bool) -> bool:
 def _sweep(state: State, rules: Rules, threshold: float) -> None:
     blocks = len(state.keys) // BLOCK
     if blocks < 2 or state.drawn - rules.enough < FEW * blocks:
-        _launch(sweep, state, rules, threshold, rules.enough, 1)
+        _launch(state, rules, threshold, Walk(state.drawn - rules.enough))
     else:
         _sweep_blocks(state, rules, threshold, blocks)
-        _launch(sweep_waiting, state, rules, threshold, rules.enough)
+        _launch(state, rules, threshold, Walk(state.drawn - rules.enough, waiting=1))
 
 
 def _sweep_blocks(state: State, rules: Rules, threshold: float, blocks: int) -> None:
@@ -100,7 +111,7 @@ def _sweep_blocks(state: State, rules: Rules, threshold: float, blocks: int) -> 
 
     def work(thread: int) -> None:
         workers[thread].arrays["counts"][TALLIES] = 0
-        _launch(sweep_blocks, workers[thread], rules, threshold, share, blocks, thread, len(workers))
+        _launch(workers[thread], rules, threshold, Walk(share, blocks, thread, len(workers)))
 
     side_by_side(work, len(workers))
     counts, worst = state.arrays["counts"], state.arrays["worst"]
@@ -108,25 +119,27 @@ def _sweep_blocks(state: State, rules: Rules, threshold: float, blocks: int) -> 
     worst[0] = max(worst[0], *(worker.arrays["worst"][0] for worker in workers))
 
 
-def _launch(kernel: Any, state: State, rules: Rules, threshold: float, *more: int) -> None:
-    wp.launch(kernel, dim=1, inputs=[as_mesh(state, rules.stage), threshold, rules.gate, *more], device="cpu")
+def _launch(state: State, rules: Rules, threshold: float, walk: Walk) -> None:
+    inputs = [as_mesh(state, rules.stage), threshold, rules.gate, *astuple(walk)]
+    wp.launch(sweep, dim=1, inputs=inputs, device="cpu")
 
 
 def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
     """Where to begin and what the median edge costs, by a sample."""
     step = max(1, len(state.keys) // SAMPLE)
-    _launch(sweep, state, rules, 0.0, rules.enough, step)
+    _launch(state, rules, 0.0, Walk(1, every=step))
     keys = state.keys[::step]
     keys = keys[(keys > 0) & (keys < NEVER)]
     if len(keys) == 0:
         return NEVER, NEVER
-    typical = float(np.quantile(keys, 0.5))
-    return max(float(np.quantile(keys, 0.05)), typical / CHEAP), typical
+    low, typical = (float(np.quantile(keys, share)) for share in (0.05, 0.5))
+    far = state.drawn / max(rules.enough, 1)
+    return (max(low, typical * CHEAP) if far >= 8 else max(low, typical / CHEAP)), typical
 
 
 def _next_threshold(state: State, threshold: float, far: float) -> float:
-    """Four times as much while far from the goal, 1.3 times near it; over a gap in the costs in one step."""
-    following = threshold * (4.0 if far >= 8 else 2.0 if far > 2 else 1.3)
+    """Eight times as much while far from the goal, 1.3 times near it; over a gap in the costs in one step."""
+    following = threshold * (8.0 if far >= 8 else 2.0 if far > 2 else 1.3)
     keys = state.keys
     if ((keys[::SPARSE] > threshold) & (keys[::SPARSE] <= following)).any():
         return following

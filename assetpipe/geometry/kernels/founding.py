@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.quadrics import position, slope, value
-from assetpipe.geometry.kernels.records import AREA, VALUE, Mesh
+from assetpipe.geometry.kernels.quadrics import Quadric, position, slope, value
+from assetpipe.geometry.kernels.records import AREA, Mesh
 from assetpipe.geometry.kernels.rings import after, gather, kind_of, neighbours, on_curve
 from assetpipe.kernels import EXACT
 
@@ -31,91 +31,110 @@ def thread_corners(
 
 
 @wp.func
-def gradient(m: Mesh, c: int, j: int, e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d, stiff: wp.float64) -> wp.vec3d:
-    """Of attribute j over the face of corner c. `stiff` keeps slivers from having gradients without bound."""
-    s = value(m, m.wedge[c], j)
-    s1 = value(m, m.wedge[after(c)], j) - s
-    s2 = value(m, m.wedge[after(after(c))], j) - s
-    return (wp.cross(e2, normal) * s1 + wp.cross(normal, e1) * s2) / stiff
-
-
-@wp.func
-def face_area(e1: wp.vec3d, e2: wp.vec3d) -> wp.float64:
-    return wp.length(wp.cross(e1, e2)) * wp.float64(0.5)
+def add_outer(q: Quadric, g: wp.vec3d, weight: wp.float64) -> Quadric:
+    """q with weight g g' more in it."""
+    h = g * weight
+    q.xx = q.xx + h[0] * g[0]
+    q.xy = q.xy + h[0] * g[1]
+    q.xz = q.xz + h[0] * g[2]
+    q.yy = q.yy + h[1] * g[1]
+    q.yz = q.yz + h[1] * g[2]
+    q.zz = q.zz + h[2] * g[2]
+    return q
 
 
 @wp.func
 def stiffness(e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d) -> wp.float64:
+    """Keeps slivers from having gradients without bound."""
     longest = wp.dot(e1, e1) + wp.dot(e2, e2)
     return wp.dot(normal, normal) + wp.float64(1.0e-6) * longest * longest + wp.float64(1.0e-300)
 
 
 @wp.func
-def average_wedges(m: Mesh, v: int, n: int):
-    """Area and mean slopes of the wedges of v."""
-    q = position(m, v)
-    for i in range(n):
-        c = m.ring[i]
-        w = m.wedge[c]
-        e1 = position(m, m.vertex[after(c)]) - q
-        e2 = position(m, m.vertex[after(after(c))]) - q
-        normal = wp.cross(e1, e2)
-        area = wp.length(normal) * wp.float64(0.5)
-        old = wp.float64(m.weight[w])
-        m.weight[w] = wp.float32(old + area)
-        if area > wp.float64(0.0):
-            stiff = stiffness(e1, e2, normal)
-            t = area / (old + area)
-            for j in range(m.steering):
-                before = slope(m, w, j)
-                g = before + (gradient(m, c, j, e1, e2, normal, stiff) - before) * t
-                m.solved[w, j] = wp.vec4f(wp.float32(g[0]), wp.float32(g[1]), wp.float32(g[2]), m.solved[w, j][VALUE])
+def add_gradients(
+    m: Mesh, c: int, q: Quadric, e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d, area: wp.float64
+) -> Quadric:
+    """Sum the slopes of the attributes over the face of corner c into its wedge, their squares into q."""
+    w = m.wedge[c]
+    w1 = m.wedge[after(c)]
+    w2 = m.wedge[after(after(c))]
+    stiff = wp.float64(1.0) / stiffness(e1, e2, normal)
+    along1 = wp.cross(e2, normal) * stiff
+    along2 = wp.cross(normal, e1) * stiff
+    for j in range(m.steering):
+        s = value(m, w, j)
+        g = along1 * (value(m, w1, j) - s) + along2 * (value(m, w2, j) - s)
+        q = add_outer(q, g, area * m.mu[j])
+        a = m.solved[w, j]
+        for i in range(3):
+            a[i] = a[i] + wp.float32(g[i] * area)
+        m.solved[w, j] = a
+    return q
 
 
 @wp.func
-def holding(e: wp.vec3d, normal: wp.vec3d) -> wp.mat33d:
-    """The plane through an edge e, at right angles to its face."""
+def average_wedges(m: Mesh, n: int, q: Quadric) -> Quadric:
+    """Sums of slopes become means; what they explain leaves q: it keeps how far the faces stray from their mean."""
+    for i in range(n):
+        w = m.wedge[m.ring[i]]
+        area = wp.float64(m.weight[w])
+        if area > wp.float64(0.0):
+            for j in range(m.steering):
+                a = m.solved[w, j]
+                for k in range(3):
+                    a[k] = wp.float32(wp.float64(a[k]) / area)
+                m.solved[w, j] = a
+                q = add_outer(q, slope(m, w, j), -area * m.mu[j])
+            m.weight[w] = -m.weight[w]  # done
+    for i in range(n):
+        w = m.wedge[m.ring[i]]
+        m.weight[w] = wp.abs(m.weight[w])
+    return q
+
+
+@wp.func
+def hold(q: Quadric, e: wp.vec3d, normal: wp.vec3d) -> Quadric:
+    """q and the plane through an edge e of a curve, at right angles to its face."""
     across = wp.cross(e, normal)
     size = wp.dot(across, across)
     if size <= wp.float64(0.0):
-        return wp.outer(across, across)
-    return wp.outer(across, across) * (HOLD * wp.dot(e, e) / size)
+        return q
+    return add_outer(q, across, HOLD * wp.dot(e, e) / size)
 
 
 @wp.func
 def sum_planes(m: Mesh, v: int, n: int, clock: int):
-    q = position(m, v)
-    zero = wp.vec3d(wp.float64(0.0), wp.float64(0.0), wp.float64(0.0))
-    A = wp.outer(zero, zero)
+    at = position(m, v)
+    q = Quadric()
     total = wp.float64(0.0)
     for i in range(n):
         c = m.ring[i]
-        a = after(c)
-        b = after(a)
-        e1 = position(m, m.vertex[a]) - q
-        e2 = position(m, m.vertex[b]) - q
+        a = m.vertex[after(c)]
+        b = m.vertex[after(after(c))]
+        e1 = position(m, a) - at
+        e2 = position(m, b) - at
         normal = wp.cross(e1, e2)
         length = wp.length(normal)
         if length > wp.float64(0.0):
             area = length * wp.float64(0.5)
-            total = total + area
-            A = A + wp.outer(normal, normal) * (area / (length * length))
-            stiff = stiffness(e1, e2, normal)
-            for j in range(m.steering):
-                g = gradient(m, c, j, e1, e2, normal, stiff) - slope(m, m.wedge[c], j)
-                A = A + wp.outer(g, g) * (area * m.mu[j])
             unit = normal / length
-            if on_curve(m, m.slot[m.vertex[a]] - clock):
-                A = A + holding(e1, unit)
-            if on_curve(m, m.slot[m.vertex[b]] - clock):
-                A = A + holding(e2, unit)
+            total = total + area
+            w = m.wedge[c]
+            m.weight[w] = m.weight[w] + wp.float32(area)
+            q = add_outer(q, unit, area)
+            q = add_gradients(m, c, q, e1, e2, normal, area)
+            if on_curve(m, m.slot[a] - clock):
+                q = hold(q, e1, unit)
+            if on_curve(m, m.slot[b] - clock):
+                q = hold(q, e2, unit)
+    q = average_wedges(m, n, q)
     r = m.record[v]
-    r[3] = wp.float32(A[0, 0])
-    r[4] = wp.float32(A[0, 1])
-    r[5] = wp.float32(A[0, 2])
-    r[6] = wp.float32(A[1, 1])
-    r[7] = wp.float32(A[1, 2])
-    r[8] = wp.float32(A[2, 2])
+    r[3] = wp.float32(q.xx)
+    r[4] = wp.float32(q.xy)
+    r[5] = wp.float32(q.xz)
+    r[6] = wp.float32(q.yy)
+    r[7] = wp.float32(q.yz)
+    r[8] = wp.float32(q.zz)
     r[AREA] = wp.float32(total)
     m.record[v] = r
 
@@ -132,5 +151,4 @@ def found(m: Mesh, first: int, last: int):
             k = neighbours(m, n, clock)
             m.counts[2] = m.counts[2] + wp.int64(k)
             m.kind[v] = wp.int8(kind_of(m, k))
-            average_wedges(m, v, n)
             sum_planes(m, v, n, clock)

@@ -55,21 +55,26 @@ def join_wedges(m: Mesh, a: int, b: int, x: wp.vec3d, d: wp.vec3d, p: wp.vec3d):
 
 
 @wp.func
+def move_wedge(m: Mesh, base: int, i: int, w: int, o: wp.vec3d):
+    """Once, though several corners of the ring have it."""
+    for j in range(i):
+        if m.wedge[m.ring[base + j]] == w:
+            return
+    for j in range(m.steering):
+        a = m.solved[w, j]
+        at = within(m, j, wp.float64(a[VALUE]) + wp.dot(slope(m, w, j), o))
+        m.solved[w, j] = wp.vec4f(a[0], a[1], a[2], at)
+
+
+@wp.func
 def move_wedges(m: Mesh, base: int, n: int, s: int, o: wp.vec3d):
     """Wedges of one end that have no partner across the edge follow by o along their own slopes."""
     if wp.dot(o, o) == wp.float64(0.0):
         return
     for i in range(n):
         w = m.wedge[m.ring[base + i]]
-        done = wp.bool(w == m.near[s, A0] or w == m.near[s, A1] or w == m.near[s, B0] or w == m.near[s, B1])
-        for j in range(i):
-            if m.wedge[m.ring[base + j]] == w:
-                done = wp.bool(True)
-        if not done:
-            for j in range(m.steering):
-                a = m.solved[w, j]
-                at = within(m, j, wp.float64(a[VALUE]) + wp.dot(slope(m, w, j), o))
-                m.solved[w, j] = wp.vec4f(a[0], a[1], a[2], at)
+        if w != m.near[s, A0] and w != m.near[s, A1] and w != m.near[s, B0] and w != m.near[s, B1]:
+            move_wedge(m, base, i, w, o)
 
 
 @wp.func

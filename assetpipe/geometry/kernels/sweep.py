@@ -80,36 +80,33 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, low: int, hi
 
 
 @wp.kernel
-def sweep(m: Mesh, threshold: wp.float64, gate: wp.float64, enough: wp.int64, step: int):
-    """Collapse every edge that costs no more than the threshold and strays no more than sqrt(gate), until `enough`
-    triangles are left; only at every step-th vertex."""
-    vertices = m.head.shape[0]
-    for v in range(0, vertices, step):
-        if wp.float64(m.key[v]) <= threshold and m.counts[0] > enough:
-            visit(m, v, threshold, gate, 0, vertices)
+def sweep(
+    m: Mesh,
+    threshold: wp.float64,
+    gate: wp.float64,
+    share: wp.int64,
+    blocks: int,
+    first: int,
+    step: int,
+    every: int,
+    waiting: int,
+):
+    """Collapse every edge that costs no more than the threshold and strays no more than sqrt(gate).
 
-
-@wp.kernel
-def sweep_waiting(m: Mesh, threshold: wp.float64, gate: wp.float64, enough: wp.int64):
-    """The same for what `sweep_blocks` left because it reaches out of a block."""
-    vertices = m.head.shape[0]
-    for v in range(vertices):
-        if (int(m.kind[v]) & WAITING) != 0:
-            m.kind[v] = wp.int8(int(m.kind[v]) & (WAITING - 1))
-            if m.counts[0] > enough:
-                visit(m, v, threshold, gate, 0, vertices)
-
-
-@wp.kernel
-def sweep_blocks(m: Mesh, threshold: wp.float64, gate: wp.float64, share: wp.int64, blocks: int, first: int, step: int):
-    """The same for every step-th block of vertices from the `first` on. An edge is collapsed only where the vertices
-    round both its ends lie in the block: other threads may work on other blocks, and the result does not depend on how
-    many they are. Each block may take `share` triangles; `counts` starts from 0."""
+    The vertices are cut into `blocks`; every step-th is walked from the `first` on, of its vertices every so-manieth,
+    until `share` triangles are gone. An edge is collapsed only where the vertices round both its ends lie in the block:
+    other threads may work on other blocks, and the result does not depend on how many they are. With `waiting` only
+    what asked for an edge that reaches out of its block. One kernel for all, so that `visit` is compiled into it once:
+    as a function, called, it would copy `m` each time."""
     vertices = wp.int64(m.head.shape[0])
     for block in range(first, blocks, step):
         low = int(vertices * wp.int64(block) / wp.int64(blocks))
         high = int(vertices * wp.int64(block + 1) / wp.int64(blocks))
         enough = m.counts[0] - share
-        for v in range(low, high):
-            if wp.float64(m.key[v]) <= threshold and m.counts[0] > enough:
+        for v in range(low, high, every):
+            wanted = wp.float64(m.key[v]) <= threshold
+            if waiting != 0:
+                wanted = (int(m.kind[v]) & WAITING) != 0
+                m.kind[v] = wp.int8(int(m.kind[v]) & (WAITING - 1))
+            if wanted and m.counts[0] > enough:
                 visit(m, v, threshold, gate, low, high)
