@@ -27,6 +27,7 @@ NORMAL_WORTH = (
     0.00125  # of the asset's radius: four times as much costs an eighth of the shape (rms) for a fifth of the shading
 )
 COLOUR_WORTH = 0.01  # of the asset's radius: at half a pixel of 1024, a tenth of the range
+SAMPLE = 100_000  # triangles that tell how far a texture spans
 DIRECTIONS = ("NORMAL", "TANGENT")
 WIDTHS = {"TEXCOORD": 2, "NORMAL": 3, "COLOR": 4, "TANGENT": 3}
 
@@ -184,6 +185,7 @@ def _span(part: Part, name: str) -> float:
     if uvs is None:
         return 0.0
     triangles = part.source.indices.reshape(-1, 3)
+    triangles = triangles[:: max(1, len(triangles) // SAMPLE)]
     surface = np.linalg.norm(crosses(part.source.positions, triangles), axis=1).sum() * part.scale**2
     texture = np.abs(crosses(np.pad(uvs, ((0, 0), (0, 1))), triangles)[:, 2]).sum()
     return float(np.sqrt(surface / texture)) if texture > 0 and surface > 0 else 0.0

@@ -69,7 +69,8 @@ def _descend(state: State, target: Target) -> State:
     within = Rules(1, (max(target.error, 0.0) * state.scale / STRAY) ** 2 + NOISE, 0)
     if target.error > 0:
         return _meet(exhaust(state, within), target.triangles)
-    return exhaust(_meet(state, target.triangles), within)
+    state = _meet(state, target.triangles)
+    return state if state.arrays["worst"][0] > within.gate else exhaust(state, within)
 
 
 def _meet(state: State, triangles: int) -> State:

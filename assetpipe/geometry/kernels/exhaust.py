@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 import warp as wp
@@ -64,7 +64,11 @@ class Walk:
 
 def exhaust(state: State, rules: Rules) -> State:
     """Until enough triangles are left or nothing more collapses."""
-    threshold, typical = _first_thresholds(state, rules)
+    if state.weighed == (rules.stage, rules.gate):
+        threshold, typical = state.threshold, 0.0  # goes on where it stopped
+    else:
+        _forget(state.keys, state.threshold)
+        threshold, typical = _first_thresholds(state, rules)
     slow = 0
     while state.drawn > rules.enough:
         before = state.drawn
@@ -77,8 +81,7 @@ def exhaust(state: State, rules: Rules) -> State:
         state = _tidy(state)
         far = 8.0 if slow else state.drawn / max(rules.enough, 1)
         threshold = _next_threshold(state, threshold, far) if threshold < _ceiling(state, rules) else NEVER
-    _forget(state.keys, threshold)
-    return _tidy(state)
+    return replace(_tidy(state), weighed=(rules.stage, rules.gate), threshold=threshold)
 
 
 def threads_for(most: int) -> int:

@@ -40,6 +40,10 @@ class State:
     scale: float
     """Metres to internal units, a power of two."""
 
+    weighed: tuple[int, float] = (0, 0.0)
+    """The stage and the gate that the keys hold for."""
+    threshold: float = 0.0
+    """Of the last sweep."""
     workers: list[State] = field(default_factory=list)
     """The same surface with scratch of their own, for threads; made as they are asked for."""
 
