@@ -28,6 +28,8 @@ SHORT = 1e-9  # as in quadrics.py
 LARGE = 20_000
 """Triangles up to which every edge is tried before the error ends a level; beyond, one idle sweep says enough."""
 SAMPLE = 8192
+NEAR = 4.0
+"""Times the goal, of triangles: from here on steps are smaller."""
 CHEAP = 4.0
 """Median costs: what costs less goes in one sweep while the goal is far, in any order (measured: no loss)."""
 SPARSE = 61
@@ -137,12 +139,12 @@ def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
         return NEVER, NEVER
     low, typical = (float(np.quantile(keys, share)) for share in (0.05, 0.5))
     far = state.drawn / max(rules.enough, 1)
-    return (max(low, typical * CHEAP) if far >= 8 else max(low, typical / CHEAP)), typical
+    return (max(low, typical * CHEAP) if far >= NEAR else max(low, typical / CHEAP)), typical
 
 
 def _next_threshold(state: State, threshold: float, far: float) -> float:
-    """Eight times as much while far from the goal, 1.3 times near it; over a gap in the costs in one step."""
-    following = threshold * (8.0 if far >= 8 else 2.0 if far > 2 else 1.3)
+    """Eight times as much while far from the goal, twice, 1.3 times near it; over a gap in the costs in one step."""
+    following = threshold * (8.0 if far >= NEAR else 2.0 if far > 2 else 1.3)
     keys = state.keys
     if ((keys[::SPARSE] > threshold) & (keys[::SPARSE] <= following)).any():
         return following

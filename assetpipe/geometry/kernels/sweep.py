@@ -93,7 +93,7 @@ def sweep(
 ):
     """Collapse every edge that costs no more than the threshold and strays no more than sqrt(gate).
 
-    The vertices are cut into `blocks`; every step-th is walked from the `first` on, of its vertices every so-manieth,
+    The vertices are cut into `blocks`; every step-th is walked from the `first` on, of its vertices only every nth,
     until `share` triangles are gone. An edge is collapsed only where the vertices round both its ends lie in the block:
     other threads may work on other blocks, and the result does not depend on how many they are. With `waiting` only
     what asked for an edge that reaches out of its block. One kernel for all, so that `visit` is compiled into it once:

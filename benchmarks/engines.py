@@ -1,0 +1,194 @@
+"""Arrays of a source in a folder, an engine's name -> arrays of its result beside them, seconds and peak memory as JSON.
+
+Run by decimate.py, one process for each call. `meshopt.mjs` does the same for the engines that live in npm.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+NODE = ("meshopt-positions", "meshopt-attributes", "meshopt-update", "gltf-transform")
+LONG = 15.0
+"""Seconds beyond which a second call says nothing new."""
+
+Arrays = dict[str, Any]
+"""positions (w, 3), uvs (w, 2), normals (w, 3) float32, one row per wedge; indices (f, 3) uint32."""
+COLUMNS = {"positions": 3, "uvs": 2, "normals": 3, "indices": 3}
+
+
+def read_arrays(folder: Path) -> Arrays:
+    kinds = {name: np.uint32 if name == "indices" else np.float32 for name in COLUMNS}
+    files = {name: folder / f"{name}.bin" for name in COLUMNS}
+    return {
+        name: np.fromfile(file, kinds[name]).reshape(-1, COLUMNS[name]) for name, file in files.items() if file.exists()
+    }
+
+
+def write_arrays(folder: Path, arrays: Arrays) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        array.astype(np.uint32 if name == "indices" else np.float32).tofile(folder / f"{name}.bin")
+
+
+def make(folder: Path, triangles: int, scan: Path | None) -> None:
+    from statue import make_statue
+
+    from assetpipe.config import load_config
+    from assetpipe.sources import open_source, read_scene
+
+    if scan:
+        limits = load_config().limits
+        with open_source(scan, limits) as source:
+            primitive = read_scene(source, limits).meshes[0].primitives[0]
+    else:
+        primitive = make_statue(triangles).meshes[0].primitives[0]
+    names = {"positions": "POSITION", "uvs": "TEXCOORD_0", "normals": "NORMAL"}
+    arrays = {name: primitive.attributes[semantic] for name, semantic in names.items()}
+    write_arrays(folder, {**arrays, "indices": primitive.indices.reshape(-1, 3)})
+
+
+Engine = Callable[[Arrays, list[int]], Callable[[], list[Arrays]]]
+"""What the engine wants to have before its clock starts -> the call -> a result for each target."""
+
+
+def assetpipe(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
+    from assetpipe.asset import TRIANGLES, Mesh, Node, Primitive, Scene
+    from assetpipe.geometry.join import join
+    from assetpipe.geometry.kernels.collapse import collapse
+    from assetpipe.geometry.surface import Target
+
+    attributes = {"POSITION": source["positions"], "NORMAL": source["normals"], "TEXCOORD_0": source["uvs"]}
+    primitive = Primitive(TRIANGLES, source["indices"].reshape(-1), attributes)
+    joined = join(Scene((Node({"mesh": 0}),), (Mesh((primitive,)),), json={"scenes": [{"nodes": [0]}], "scene": 0}))
+    assert joined
+    names = {name: where for name, where in joined.columns}
+
+    def call() -> list[Arrays]:
+        return [_arrays(copy.surface, names) for copy in collapse(joined.surface, [Target(n, 0.0) for n in targets])]
+
+    return call
+
+
+def _arrays(surface: Any, columns: dict[str, slice]) -> Arrays:
+    return {
+        "positions": surface.positions[surface.wedge_vertex],
+        "uvs": surface.attributes[:, columns["TEXCOORD_0"]],
+        "normals": surface.attributes[:, columns["NORMAL"]],
+        "indices": surface.corners,
+    }
+
+
+def fast_simplification(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
+    import fast_simplification
+
+    points, faces = _welded(source)
+
+    def call() -> list[Arrays]:
+        return [_bare(*fast_simplification.simplify(points, faces, target_count=targets[0]))]
+
+    return call
+
+
+def open3d(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
+    import open3d
+
+    points, faces = _welded(source)
+    mesh = open3d.geometry.TriangleMesh(
+        open3d.utility.Vector3dVector(points.astype(np.float64)), open3d.utility.Vector3iVector(faces.astype(np.int32))
+    )
+
+    def call() -> list[Arrays]:
+        made = mesh.simplify_quadric_decimation(targets[0])
+        return [_bare(np.asarray(made.vertices), np.asarray(made.triangles))]
+
+    return call
+
+
+def meshlab(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
+    import pymeshlab
+
+    meshes = pymeshlab.MeshSet()
+    meshes.add_mesh(
+        pymeshlab.Mesh(*(array.astype(kind) for array, kind in zip(_welded(source), (float, np.int32), strict=True)))
+    )
+
+    def call() -> list[Arrays]:
+        meshes.meshing_decimation_quadric_edge_collapse(
+            targetfacenum=targets[0], preservenormal=True, preservetopology=True, preserveboundary=True
+        )
+        made = meshes.current_mesh()
+        return [_bare(made.vertex_matrix(), made.face_matrix())]
+
+    return call
+
+
+def meshlab_texture(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
+    import pymeshlab
+
+    points, faces = _welded(source)
+    uvs = source["uvs"][source["indices"].reshape(-1)].astype(float)
+    meshes = pymeshlab.MeshSet()
+    meshes.add_mesh(pymeshlab.Mesh(points.astype(float), faces.astype(np.int32), w_tex_coords_matrix=uvs))
+
+    def call() -> list[Arrays]:
+        meshes.meshing_decimation_quadric_edge_collapse_with_texture(targetfacenum=targets[0], preservenormal=True)
+        made = meshes.current_mesh()
+        corners = made.face_matrix().reshape(-1)
+        wedges = np.arange(len(corners)).reshape(-1, 3)
+        return [{"positions": made.vertex_matrix()[corners], "uvs": made.wedge_tex_coord_matrix(), "indices": wedges}]
+
+    return call
+
+
+ENGINES: dict[str, Engine] = {
+    "assetpipe": assetpipe,
+    "fast-simplification": fast_simplification,
+    "open3d": open3d,
+    "meshlab": meshlab,
+    "meshlab-texture": meshlab_texture,
+}
+
+
+def _welded(source: Arrays) -> tuple[Any, Any]:
+    """Engines without attributes get one vertex per place."""
+    points, index = np.unique(source["positions"], axis=0, return_inverse=True)
+    return points, index.reshape(-1)[source["indices"]]
+
+
+def _bare(points: Any, faces: Any) -> Arrays:
+    return {"positions": points, "indices": faces}
+
+
+def _memory(field: str) -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) * 1024
+
+
+def run(engine: str, folder: Path, targets: list[int]) -> dict[str, Any]:
+    call = ENGINES[engine](read_arrays(folder), targets)
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts here
+    before, seconds = _memory("VmRSS"), []
+    results: list[Arrays] = []
+    while not seconds or (len(seconds) < 2 and seconds[0] < LONG and engine not in ("meshlab", "meshlab-texture")):
+        start = time.perf_counter()
+        results = call()
+        seconds.append(time.perf_counter() - start)
+    peak = _memory("VmHWM") - before
+    for target, result in zip(targets, results, strict=True):
+        write_arrays(folder / f"{engine}-{target}", result)
+    return {"seconds": seconds, "peak": peak, "triangles": len(results[-1]["indices"])}
+
+
+if __name__ == "__main__":
+    verb, *words = sys.argv[1:]
+    if verb == "make":
+        make(Path(words[0]), int(words[1]), Path(words[2]) if len(words) > 2 else None)
+    else:
+        print(json.dumps(run(words[0], Path(words[1]), [int(word) for word in words[2:]])))

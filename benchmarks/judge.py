@@ -1,0 +1,97 @@
+"""Source arrays, an engine's arrays -> how far they lie apart, and how far texture coordinates and normals have slid.
+
+By Open3D's ray casting, the same 200,000 points on the source for every engine, in proportion to area.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from engines import Arrays, read_arrays
+
+POINTS = 200_000
+TEXELS = 4096
+FOREIGN = 64.0
+"""Texels beyond which a texture coordinate has not slid but jumped to another chart."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    source: int
+    """Triangles of the source."""
+    rms: float
+    """Both ways, of the bounding box's diagonal."""
+    max: float
+    uv_median: float | None = None
+    """Texels of 4096."""
+    uv_p99: float | None = None
+    jumps: int = 0
+    """Of the 200,000."""
+    normal_median: float | None = None
+    """Degrees."""
+    normal_p99: float | None = None
+
+
+def judge(source: Path, result: Path) -> Judged:
+    one, other = read_arrays(source), read_arrays(result)
+    size = float(np.linalg.norm(np.ptp(one["positions"], axis=0)))
+    points, at = sample(one, 0)
+    hits = closest(other, points)
+    there = np.linalg.norm(hits["points"].numpy() - points, axis=1)
+    back, _ = sample(other, 1)
+    here = np.linalg.norm(closest(one, back)["points"].numpy() - back, axis=1)
+    far = np.concatenate([there, here]) / size
+    found: dict[str, Any] = {
+        "source": len(one["indices"]),
+        "rms": float(np.sqrt((far**2).mean())),
+        "max": float(far.max()),
+    }
+    where = _barycentric(hits)
+    if "uvs" in other:
+        slid = np.linalg.norm(mix(one, "uvs", *at) - mix(other, "uvs", *where), axis=1) * TEXELS
+        found |= {"uv_median": float(np.median(slid)), "uv_p99": float(np.quantile(slid, 0.99))}
+        found["jumps"] = int((slid > FOREIGN).sum())
+    if "normals" in other:
+        a, b = (_unit(mix(arrays, "normals", *place)) for arrays, place in ((one, at), (other, where)))
+        bent = np.degrees(np.arccos(np.clip((a * b).sum(axis=1), -1, 1)))
+        found |= {"normal_median": float(np.median(bent)), "normal_p99": float(np.quantile(bent, 0.99))}
+    return Judged(**found)
+
+
+def sample(arrays: Arrays, seed: int) -> tuple[Any, tuple[Any, Any]]:
+    """(n, 3) points; the triangle and the barycentric coordinates of each."""
+    dice = np.random.default_rng(seed)
+    a, b, c = (arrays["positions"].astype(np.float64)[arrays["indices"][:, corner]] for corner in range(3))
+    areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    triangles = dice.choice(len(areas), POINTS, p=areas / areas.sum())
+    u, v = dice.random((2, POINTS))
+    over = u + v > 1
+    u, v = np.where(over, 1 - u, u), np.where(over, 1 - v, v)
+    weights = np.stack([1 - u - v, u, v], axis=1)
+    at = triangles, weights
+    return mix(arrays, "positions", *at).astype(np.float32), at
+
+
+def mix(arrays: Arrays, name: str, triangles: Any, weights: Any) -> Any:
+    corners = arrays[name].astype(np.float64)[arrays["indices"][triangles]]
+    return (corners * weights[:, :, None]).sum(axis=1)
+
+
+def closest(arrays: Arrays, points: Any) -> Any:
+    import open3d
+
+    scene = open3d.t.geometry.RaycastingScene()
+    scene.add_triangles(open3d.core.Tensor(arrays["positions"]), open3d.core.Tensor(arrays["indices"]))
+    return scene.compute_closest_points(open3d.core.Tensor(points))
+
+
+def _barycentric(hits: Any) -> tuple[Any, Any]:
+    u, v = hits["primitive_uvs"].numpy().T.astype(np.float64)
+    return hits["primitive_ids"].numpy(), np.stack([1 - u - v, u, v], axis=1)
+
+
+def _unit(vectors: Any) -> Any:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
