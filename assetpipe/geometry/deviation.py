@@ -11,7 +11,7 @@ import numpy as np
 
 from assetpipe.asset import TRIANGLES, Array, Deviation, Floats, Scene
 from assetpipe.geometry.bounds import Bounds, scene_bounds
-from assetpipe.geometry.kernels.closest import Hierarchy
+from assetpipe.queries.closest import Hierarchy
 from assetpipe.geometry.pose import Pose
 from assetpipe.transforms import Doubles, drawn_triangles
 
