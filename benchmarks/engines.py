@@ -1,4 +1,4 @@
-"""Arrays of a source in a folder, an engine's name -> arrays of its result beside them, seconds and peak memory as JSON.
+"""Arrays of a source in a folder, an engine's name -> its result beside them, seconds and peak memory as JSON.
 
 Run by decimate.py, one process for each call. `meshopt.mjs` does the same for the engines that live in npm.
 """
@@ -68,7 +68,7 @@ def assetpipe(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
     primitive = Primitive(TRIANGLES, source["indices"].reshape(-1), attributes)
     joined = join(Scene((Node({"mesh": 0}),), (Mesh((primitive,)),), json={"scenes": [{"nodes": [0]}], "scene": 0}))
     assert joined
-    names = {name: where for name, where in joined.columns}
+    names = dict(joined.columns)
 
     def call() -> list[Arrays]:
         return [_arrays(copy.surface, names) for copy in collapse(joined.surface, [Target(n, 0.0) for n in targets])]
