@@ -66,11 +66,12 @@ def assetpipe(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
 
     attributes = {"POSITION": source["positions"], "NORMAL": source["normals"], "TEXCOORD_0": source["uvs"]}
     primitive = Primitive(TRIANGLES, source["indices"].reshape(-1), attributes)
-    joined = join(Scene((Node({"mesh": 0}),), (Mesh((primitive,)),), json={"scenes": [{"nodes": [0]}], "scene": 0}))
-    assert joined
-    names = dict(joined.columns)
+    scene = Scene((Node({"mesh": 0}),), (Mesh((primitive,)),), json={"scenes": [{"nodes": [0]}], "scene": 0})
 
     def call() -> list[Arrays]:
+        joined = join(scene)
+        assert joined
+        names = dict(joined.columns)
         return [_arrays(copy.surface, names) for copy in collapse(joined.surface, [Target(n, 0.0) for n in targets])]
 
     return call

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from assetpipe.asset import Array, Primitive
 from assetpipe.geometry.creases import creased_normals, find_hinges
-from assetpipe.geometry.directions import crosses, square_to, unit
+from assetpipe.geometry.directions import square_to
+from assetpipe.geometry.kernels.facets import flat_triangles
 from assetpipe.geometry.kernels.union import label_groups
 from assetpipe.geometry.welding import first_equal, map_vertices, weld
 
@@ -90,7 +91,4 @@ def with_flat_normals(primitive: Primitive, flat: Bools, crease: float) -> Primi
 
 def _flat(primitive: Primitive, triangles: Array) -> Bools:
     """(f,) a triangle without area is as flat as any."""
-    along = unit(crosses(primitive.positions, triangles))
-    cosines = np.einsum("fck,fk->fc", primitive.attributes["NORMAL"][triangles], along)
-    flat: Bools = (cosines > COS_TOLERANCE).all(axis=1) | ~along.any(axis=1)
-    return flat
+    return flat_triangles(primitive.positions, primitive.attributes["NORMAL"], triangles, COS_TOLERANCE)

@@ -21,11 +21,12 @@ def first_equal(columns: Sequence[Array]) -> Longs:
     `np.unique(axis=0)` takes 20. Rows that only share the mix stay apart.
     """
     mix = _mix(columns)
+    alone = np.sort(mix)  # five times as fast as argsort
+    if not (alone[1:] == alone[:-1]).any():
+        return np.arange(len(mix))
     order = np.argsort(mix)
     ordered = mix[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(mix) else np.zeros(0, int)
-    if len(starts) == len(mix):
-        return np.arange(len(mix))
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     sizes = np.diff(starts, append=len(mix))
     first = np.empty(len(mix), np.int64)
     first[order] = np.repeat(np.minimum.reduceat(order, starts), sizes)
