@@ -54,6 +54,7 @@ def main() -> int:
     parser.add_argument("--sizes", help="millions of triangles: assetpipe alone, smooth source")
     parser.add_argument("--out", type=Path, default=HERE / "out", help="default: %(default)s")
     asked = parser.parse_args()
+    asked.out = asked.out.resolve()
     asked.out.mkdir(parents=True, exist_ok=True)
     install()
     if asked.sizes:

@@ -11,8 +11,8 @@ import numpy as np
 
 from assetpipe.asset import TRIANGLES, Array, Deviation, Floats, Scene
 from assetpipe.geometry.bounds import Bounds, scene_bounds
-from assetpipe.queries.closest import Hierarchy
 from assetpipe.geometry.pose import Pose
+from assetpipe.queries.closest import Hierarchy
 from assetpipe.transforms import Doubles, drawn_triangles
 
 _making = Lock()
