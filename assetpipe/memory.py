@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # glibc's malloc.h
-LARGE = 4 * 1024 * 1024
+LARGE = 1 * 1024 * 1024
 ARENAS = 2
 
 

@@ -63,7 +63,9 @@ def assetpipe(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
     from assetpipe.geometry.join import join
     from assetpipe.geometry.kernels.collapse import collapse
     from assetpipe.geometry.surface import Target
+    from assetpipe.memory import return_memory_early
 
+    return_memory_early()  # as the commands do
     attributes = {"POSITION": source["positions"], "NORMAL": source["normals"], "TEXCOORD_0": source["uvs"]}
     primitive = Primitive(TRIANGLES, source["indices"].reshape(-1), attributes)
     scene = Scene((Node({"mesh": 0}),), (Mesh((primitive,)),), json={"scenes": [{"nodes": [0]}], "scene": 0})

@@ -103,16 +103,22 @@ def join(scene: Scene) -> Joined | None:
         wedge_vertex=layers.wedge_vertex,
         attributes=attributes[kept[layers.wedges]],
         weights=_weights(columns, spans, scene_bounds(scene).radius or 1.0),
-        group=np.repeat(np.arange(len(parts), dtype=np.int32), faces),
-        copies=np.repeat(np.array([part.copies for part in parts], np.int32), faces),
+        group=_of_faces(np.arange(len(parts), dtype=np.int32), faces),
+        copies=_of_faces(np.array([part.copies for part in parts], np.int32), faces),
         origin=np.arange(len(layers.wedges), dtype=np.int32),
     )
     return Joined(scene, surface, parts, starts, kept[layers.wedges].astype(np.int32), columns, uv_scales)
 
 
-def _corners(parts: Sequence[Part], starts: Ints) -> NDArray[np.int64]:
+def _of_faces(values: Ints, faces: Sequence[int]) -> Ints:
+    """(parts,) -> (f,); without memory of its own where all are the same."""
+    same = bool((values == values[0]).all())
+    return np.broadcast_to(values[0], (sum(faces),)) if same else np.repeat(values, faces)
+
+
+def _corners(parts: Sequence[Part], starts: Ints) -> Ints:
     """(f, 3) source vertices."""
-    corners = [part.source.indices.astype(np.int64) + start for part, start in zip(parts, starts, strict=False)]
+    corners = [part.source.indices.astype(np.int32) + start for part, start in zip(parts, starts, strict=False)]
     return np.concatenate(corners).reshape(-1, 3)
 
 

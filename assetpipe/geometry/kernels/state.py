@@ -24,6 +24,9 @@ KERNEL_TYPES = {
     "record": vec16f,
     "solved": wp.vec4f,
 }
+OF_VERTICES, OF_WEDGES = ("record", "key"), ("solved", "carried", "weight", "seed")
+SCRATCH = ("next", "head", "slot", "kind", "ring", "near", "choice", "counts")
+"""Made anew whenever faces are laid out anew."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,52 +95,62 @@ def with_own_scratch(state: State) -> State:
 
 def lay_out(surface: Surface) -> State:
     """Vertices, then wedges and faces, in the order of the Morton curve; faces without three vertices left out."""
-    order = morton_order(surface.positions)
+    order = morton_order(surface.positions).astype(np.int32)
     wedge_rank = _ranks(order)[surface.wedge_vertex]
     wedges = np.argsort(wedge_rank, kind="stable").astype(np.int32)
-    at = take(wedge_rank, surface.corners)
-    a, b, c = at.T
-    whole = (a != b) & (b != c) & (c != a)
-    faces = np.argsort(np.minimum(np.minimum(a, b), c), kind="stable")
-    faces = faces[whole[faces]].astype(np.int32)
+    faces, corners = _lay_out_faces(surface, wedge_rank, wedges)
     scale = _scale(surface.positions)
     columns, steering = np.argsort(surface.weights <= 0, kind="stable"), int((surface.weights > 0).sum())
-    values = take(surface.attributes, wedges)[:, columns]
-    low, high = column_ranges(values)
     arrays = {
-        "vertex": take(at, faces).reshape(-1),
-        "wedge": _ranks(wedges)[take(surface.corners, faces)].reshape(-1),
-        "copies": np.ascontiguousarray(surface.copies[faces], np.int32),
+        **corners,
+        **_lay_out_wedges(surface, wedges, columns, steering),
         "record": _records(take(surface.positions, order) * np.float32(scale)),
         "key": np.zeros(len(order), np.float32),
-        "solved": _solved(values[:, :steering]),
-        "carried": _wide(values[:, steering:]),
-        "weight": np.zeros(len(wedges), np.float32),
-        "seed": wedges,
         "source": _wide(take(surface.positions, surface.wedge_vertex) * np.float32(scale)),
         "mu": _wide((surface.weights[columns].astype(np.float64) * scale) ** 2),
-        "low": _wide(low),
-        "high": _wide(high),
         "worst": np.zeros(1, np.float64),
     }
     return _thread(State(arrays, faces, steering, columns, scale))
 
 
-def compact(state: State) -> State:
-    """Only what lives, in the same order."""
-    old = state.arrays
-    faces = np.flatnonzero(state.alive)
-    vertices, vertex = _used(take(old["vertex"].reshape(-1, 3), faces).reshape(-1), len(old["record"]))
-    wedges, wedge = _used(take(old["wedge"].reshape(-1, 3), faces).reshape(-1), len(old["weight"]))
-    arrays = {
-        **old,
-        "vertex": vertex,
-        "wedge": wedge,
-        "copies": old["copies"][faces],
-        **{name: take(old[name], vertices) for name in ("record", "key")},
-        **{name: take(old[name], wedges) for name in ("solved", "carried", "weight", "seed")},
+def _lay_out_faces(surface: Surface, wedge_rank: Array, wedges: Array) -> tuple[Array, dict[str, Array]]:
+    """(f,) faces of the surface in their order, and what they carry."""
+    at = take(wedge_rank, surface.corners)
+    a, b, c = at.T
+    whole = (a != b) & (b != c) & (c != a)
+    faces = np.argsort(np.minimum(np.minimum(a, b), c), kind="stable").astype(np.int32)
+    faces = faces[whole[faces]]
+    vertex = take(at, faces).reshape(-1)
+    del at, a, b, c, whole
+    wedge = take(_ranks(wedges), take(surface.corners, faces)).reshape(-1)
+    return faces, {"vertex": vertex, "wedge": wedge, "copies": take(surface.copies, faces)}
+
+
+def _lay_out_wedges(surface: Surface, wedges: Array, columns: Array, steering: int) -> dict[str, Array]:
+    low, high = column_ranges(surface.attributes[:, columns])
+    return {
+        "solved": _solved(take(surface.attributes, wedges)[:, columns[:steering]]),
+        "carried": _wide(take(surface.attributes, wedges)[:, columns[steering:]]),
+        "weight": np.zeros(len(wedges), np.float32),
+        "seed": wedges,
+        "low": _wide(low),
+        "high": _wide(high),
     }
-    return _thread(replace(state, arrays=arrays, face=state.face[faces], workers=[]))
+
+
+def compact(state: State) -> State:
+    """Only what lives, in the same order. The old state is used up: old and new side by side would be the peak."""
+    arrays = state.arrays
+    state.workers.clear()
+    faces = np.flatnonzero(state.alive)
+    for name in SCRATCH:
+        del arrays[name]
+    vertices, arrays["vertex"] = _used(take(arrays["vertex"].reshape(-1, 3), faces).reshape(-1), len(arrays["record"]))
+    wedges, arrays["wedge"] = _used(take(arrays["wedge"].reshape(-1, 3), faces).reshape(-1), len(arrays["weight"]))
+    kept = {"copies": faces, **dict.fromkeys(OF_VERTICES, vertices), **dict.fromkeys(OF_WEDGES, wedges)}
+    for name, rows in kept.items():
+        arrays[name] = take(arrays[name], rows)
+    return _thread(replace(state, face=state.face[faces]))
 
 
 def extract(state: State, surface: Surface) -> Surface:
