@@ -10,6 +10,7 @@ from itertools import groupby
 
 from assetpipe.asset import Deviation, Scene
 from assetpipe.geometry.deviation import forget_source, measure_deviation
+from assetpipe.geometry.influences import MOST, most_joints
 from assetpipe.geometry.join import Joined, join
 from assetpipe.geometry.morphs import drop_morphs, has_morphs
 from assetpipe.geometry.parts import Bools, Pieces, crowded_out, find_pieces, unseen, without
@@ -132,4 +133,7 @@ def _level(joined: Joined, copy: Copy, notes: tuple[str, ...], pixel: float) -> 
     if len(copy.surface.corners) == len(joined.surface.corners):
         return Decimated(joined.scene, 0.0, notes)
     scene = split(joined, copy.surface, pixel=pixel)
+    joints = max(most_joints(part.source.attributes) for part in joined.parts)
+    if joints > MOST:
+        notes = (*notes, f"the four strongest of up to {joints} joints kept at each vertex")
     return Decimated(scene, copy.error, notes, measure_deviation(joined.scene, scene))

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from assetpipe.asset import TRIANGLES, Array, Mesh, Primitive, Scene
 from assetpipe.geometry.directions import square_to, unit
+from assetpipe.geometry.fetching import Origins, bind, mix
 from assetpipe.geometry.flat import CREASE, with_flat_normals
 from assetpipe.geometry.join import DIRECTIONS, Joined, Part, metres, solved_attribute
 from assetpipe.geometry.surface import Ints, Surface
 
-BOUND = ("JOINTS_", "WEIGHTS_")  # what moves a vertex, and so must be the same on both sides of a seam
+BOUND = ("JOINTS_", "WEIGHTS_")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +33,14 @@ def split(joined: Joined, surface: Surface, *, pixel: float = 0.0) -> Scene:
     source that are too small to be seen at `pixel` metres are drawn smooth."""
     order = np.argsort(surface.group, kind="stable")
     ends = np.searchsorted(surface.group[order], np.arange(len(joined.parts) + 1))
-    binding = _binding(joined, surface)
+    origins = Origins(joined, surface)
     made: dict[tuple[int, int], Primitive] = {}
     for number, part in enumerate(joined.parts):
         faces = order[ends[number] : ends[number + 1]]
         if len(faces):
             wedges, indices = np.unique(surface.corners[faces], return_inverse=True)
             piece = Slice(part, number, wedges, indices.reshape(-1).astype(np.uint32))
-            primitive, flat = _primitive(joined, surface, piece, binding)
+            primitive, flat = _primitive(origins, piece)
             made[part.mesh, part.primitive] = _shade(primitive, part, flat, pixel)
     meshes = tuple(_mesh(mesh, at, made) for at, mesh in enumerate(joined.scene.meshes))
     return replace(joined.scene, meshes=meshes)
@@ -54,42 +55,57 @@ def _mesh(mesh: Mesh, at: int, made: Mapping[tuple[int, int], Primitive]) -> Mes
     return replace(mesh, primitives=tuple(primitive for primitive in kept if primitive is not None))
 
 
-def _binding(joined: Joined, surface: Surface) -> Ints:
-    """(w,) the source vertex that tells what moves each wedge. Wedges of one vertex may stem from different places
-    after a collapse: then they all follow the first of them, or the seam would tear open when it moves."""
-    first = np.zeros(len(surface.positions), np.int32)
-    first[surface.wedge_vertex[::-1]] = surface.origin[::-1]
-    leader = first[surface.wedge_vertex]
-    place = joined.surface.wedge_vertex
-    same = place[leader] == place[surface.origin]
-    sources: Ints = joined.wedge_source[np.where(same, surface.origin, leader)]
-    return sources
-
-
-def _primitive(joined: Joined, surface: Surface, piece: Slice, binding: Ints) -> tuple[Primitive, NDArray[np.bool_]]:
+def _primitive(origins: Origins, piece: Slice) -> tuple[Primitive, NDArray[np.bool_]]:
     """And which of its triangles are flat."""
+    joined, surface = origins.joined, origins.surface
     own = joined.wedge_source[surface.origin[piece.wedges]] - joined.starts[piece.number]
-    bound = binding[piece.wedges]
     source = piece.part.source
-    fetched = {
-        name: _bound(joined, piece, bound, (None, name)) if name.startswith(BOUND) else values[own]
-        for name, values in source.attributes.items()
-    }
-    targets = tuple(
-        {
-            name: _bound(joined, piece, bound, (at, name)) if name == "POSITION" else values[own]
-            for name, values in target.items()
-        }
-        for at, target in enumerate(source.targets)
-    )
+    fetched = {name: values[own] for name, values in source.attributes.items() if not name.startswith(BOUND)}
     solved = _sound(_solved(joined, surface, piece, fetched), fetched)
     solved |= {
         name: np.where(piece.part.flat[own][:, None], fetched[name], solved[name])
         for name in DIRECTIONS
         if name in solved
     }
-    made = replace(source, indices=piece.indices, attributes={**fetched, **solved}, targets=targets)
+    found = {**fetched, **solved, **_custom(origins, piece), **_bound(origins, piece)}
+    attributes = {name: found[name] for name in source.attributes if name in found}
+    targets = tuple(_target(origins, piece, at) for at in range(len(source.targets)))
+    made = replace(source, indices=piece.indices, attributes=attributes, targets=targets)
     return made, piece.part.flat[own][piece.indices[::3]]
+
+
+def _bound(origins: Origins, piece: Slice) -> dict[str, Array]:
+    if not any(name.startswith(BOUND) for name in piece.part.source.attributes):
+        return {}
+    return bind(origins.joined, origins.of_vertices.of(piece.wedges), piece.number)
+
+
+def _custom(origins: Origins, piece: Slice) -> dict[str, Array]:
+    """Measures are mixed. What only has whole numbers counts or names something (EXT_mesh_features may write them as
+    floats): that stays the nearest vertex's."""
+    source = piece.part.source.attributes
+    measures = {name: values for name, values in source.items() if name.startswith("_") and _is_measure(values)}
+    return {
+        name: mix(origins.joined, origins.of_wedges.of(piece.wedges), (None, name), values)
+        for name, values in measures.items()
+    }
+
+
+def _is_measure(values: Array) -> bool:
+    return values.dtype.kind == "f" and bool((values != np.rint(values)).any())
+
+
+def _target(origins: Origins, piece: Slice, at: int) -> dict[str, Array]:
+    """Where a vertex moves to is the same on both sides of a seam; how its normal turns is not."""
+    return {
+        name: mix(
+            origins.joined,
+            (origins.of_vertices if name == "POSITION" else origins.of_wedges).of(piece.wedges),
+            (at, name),
+            values,
+        )
+        for name, values in piece.part.source.targets[at].items()
+    }
 
 
 def _shade(made: Primitive, part: Part, flat: NDArray[np.bool_], pixel: float) -> Primitive:
@@ -98,27 +114,6 @@ def _shade(made: Primitive, part: Part, flat: NDArray[np.bool_], pixel: float) -
     if not smooth and ("NORMAL" not in made.attributes or not flat.any()):
         return made
     return with_flat_normals(made, flat, CREASE if smooth else 0.0)
-
-
-def _bound(joined: Joined, piece: Slice, sources: Ints, key: tuple[int | None, str]) -> Array:
-    """Values of source vertices, which may be those of another primitive across a border."""
-    numbers = np.searchsorted(joined.starts, sources, side="right") - 1
-    own = _read(piece.part.source, key)
-    assert own is not None
-    values = np.zeros((len(sources), *own.shape[1:]), own.dtype)
-    for number in np.unique(numbers):
-        rows = numbers == number
-        other = _read(joined.parts[number].source, key)
-        if other is not None and other.shape[1:] == own.shape[1:]:
-            values[rows] = other[sources[rows] - joined.starts[number]]
-    return values
-
-
-def _read(primitive: Primitive, key: tuple[int | None, str]) -> Array | None:
-    target, name = key
-    if target is None:
-        return primitive.attributes.get(name)
-    return primitive.targets[target].get(name) if target < len(primitive.targets) else None
 
 
 def _solved(joined: Joined, surface: Surface, piece: Slice, fetched: Mapping[str, Array]) -> dict[str, Array]:
