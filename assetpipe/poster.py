@@ -61,7 +61,7 @@ def _copies(pose: Pose, placement: Placement, primitive: Primitive) -> Iterator[
         matrix = placement.matrices[min(at, len(placement.matrices) - 1)]
         yield Drawable(
             positions=points.astype(np.float32),
-            indices=_wound(primitive, float(np.linalg.det(matrix[:3, :3]))),
+            indices=wound(primitive, float(np.linalg.det(matrix[:3, :3]))),
             normals=_normals(pose, placement, primitive, matrix),
             uvs=uvs,
             colours=primitive.attributes.get("COLOR_0"),
@@ -69,7 +69,7 @@ def _copies(pose: Pose, placement: Placement, primitive: Primitive) -> Iterator[
         )
 
 
-def _wound(primitive: Primitive, determinant: float) -> Array:
+def wound(primitive: Primitive, determinant: float) -> Array:
     """A mirrored copy turns its triangles inside out; two corners are swapped to turn them back."""
     if determinant >= 0:
         return primitive.indices
