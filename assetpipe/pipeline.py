@@ -30,7 +30,9 @@ from assetpipe.log import Event, Kind, Report, silent
 from assetpipe.manifest import BoundsRecord, Manifest, PosterRecord, ToolRecord
 from assetpipe.poster import POSTER_PX, make_poster
 from assetpipe.quality import Finding, audit_glb, report_html
+from assetpipe.quality.silhouettes import Overlap
 from assetpipe.records import level_record, source_record
+from assetpipe.scores import as_shipped, keep_outlines
 from assetpipe.sources import Source, open_source, read_scene, unchanged
 from assetpipe.textures import TextureCache
 from assetpipe.version import __version__
@@ -70,6 +72,8 @@ class Carved:
 
     lods: list[Lod]
     deviations: list[Deviation]
+    overlaps: list[Overlap]
+    """Of each level's silhouettes with the source's."""
     bounds: Bounds
     triangles: int
     """Of the source, as drawn."""
@@ -108,8 +112,10 @@ def make_bundle(job: Job, source: Source) -> tuple[dict[str, bytes], Manifest]:
     job.say("step", "poster", 0.93)
     poster = make_poster(_poster_level(glbs, job.config).lod.scene)
     files = {**{f"{glb.level}.glb": glb.data for glb in glbs}, POSTER: poster}
-    measured = zip(glbs, carved.deviations, strict=True)
-    records = [level_record(glb, job.config.levels[glb.level], deviation) for glb, deviation in measured]
+    measured = zip(glbs, carved.deviations, carved.overlaps, strict=True)
+    records = [
+        level_record(glb, job.config.levels[glb.level], deviation, overlap) for glb, deviation, overlap in measured
+    ]
     manifest = Manifest(
         asset=job.asset,
         category=job.config.category,
@@ -130,10 +136,11 @@ def carve(job: Job, source: Source) -> Carved:
     """Read to measured levels, all but the textures. The source's own arrays are let go when this returns."""
     scene = read_scene(source, job.config.limits)
     triangles = drawn_triangles(scene)
+    levels, error_px = job.config.fine_to_coarse, job.config.geometry.max_error_px
     job.say("step", f"preparing {triangles:,} triangles", 0.05)
+    outlines = keep_outlines(scene, [level.screen_px for _, level in levels])
     scene = prepare(scene, job.config.geometry)
     bounds = scene_bounds(scene)
-    levels, error_px = job.config.fine_to_coarse, job.config.geometry.max_error_px
     targets = [Target(level.max_triangles, error_px * pixel(level, bounds)) for _, level in levels]
     job.say("step", "decimating", 0.1)
     decimated = decimate(scene, targets)
@@ -141,7 +148,12 @@ def carve(job: Job, source: Source) -> Carved:
         _lod(job, name, each, each.deviation.max / pixel(level, bounds))
         for (name, level), each in zip(levels, decimated, strict=True)
     ]
-    return Carved(lods, [each.deviation for each in decimated], bounds, triangles, scene.repairs, scene.warnings)
+    overlaps = [
+        outlines.overlap(as_shipped(lod.scene, job.config.compression), level.screen_px)
+        for lod, (_, level) in zip(lods, levels, strict=True)
+    ]
+    deviations = [each.deviation for each in decimated]
+    return Carved(lods, deviations, overlaps, bounds, triangles, scene.repairs, scene.warnings)
 
 
 def _tell(job: Job, manifest: Manifest) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 from assetpipe.asset import Deviation, Glb, Scene
 from assetpipe.config import Level
 from assetpipe.geometry import drawn_triangles
 from assetpipe.manifest import DeviationRecord, FileRecord, LevelRecord, SourceRecord, TextureRecord
+from assetpipe.quality.silhouettes import Overlap
 from assetpipe.sources import Source
 from assetpipe.textures import image_info
 
@@ -19,7 +21,7 @@ def source_record(source: Source, triangles: int) -> SourceRecord:
     )
 
 
-def level_record(glb: Glb, level: Level, deviation: Deviation) -> LevelRecord:
+def level_record(glb: Glb, level: Level, deviation: Deviation, overlap: Overlap) -> LevelRecord:
     scene = glb.lod.scene
     primitives = [primitive for mesh in scene.meshes for primitive in mesh.primitives]
     return LevelRecord(
@@ -33,6 +35,7 @@ def level_record(glb: Glb, level: Level, deviation: Deviation) -> LevelRecord:
         textures=_texture_records(scene),
         screen_px=level.screen_px,
         deviation=DeviationRecord(max=_significant(deviation.max), rms=_significant(deviation.rms)),
+        scores={"silhouette_iou": _rounded_down(overlap.worst)},
         notes=glb.notes,
     )
 
@@ -53,3 +56,8 @@ def _texture_records(scene: Scene) -> tuple[TextureRecord, ...]:
 def _significant(metres: float) -> float:
     """Four digits: more would only repeat the noise of sampling."""
     return float(f"{metres:.3e}")
+
+
+def _rounded_down(share: float) -> float:
+    """Four digits; what reads 0.995 is no less."""
+    return math.floor(share * 10_000) / 10_000

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,22 +80,38 @@ def render(
     look: Look = Look(),
 ) -> Frame:
     """`textures`: by glTF texture index; a material whose texture is missing shows its factors."""
+    return next(render_each(drawables, textures, [camera], px, look))
+
+
+def render_each(
+    drawables: Sequence[Drawable],
+    textures: Mapping[int, Texture],
+    cameras: Sequence[Camera],
+    px: int,
+    look: Look = Look(),
+) -> Iterator[Frame]:
+    """One after the other: the model is staged once (a second, with maps of 2048²), a picture is held at a time."""
     drawables = [item for item in drawables if len(item.indices)]
     if not drawables:
         empty = np.zeros((px, px), np.float32)
-        return Frame(np.zeros((px, px, 4), np.float32), empty, np.full_like(empty, np.inf))
+        yield from (Frame(np.zeros((px, px, 4), np.float32), empty, np.full_like(empty, np.inf)) for _ in cameras)
+        return
     load(kernels.__name__)
     box = drawn_box(drawables)
     model, _mesh = stage_model(drawables, textures, box, 2 * px)
-    rays, view = _rays(look), _view(camera, box, px, look.samples)
     ground = _ground(model, box) if look.ground else kernels.Ground()
     if not look.ground:
         ground.shadow = wp.zeros((0, 0), dtype=float, device="cpu")
-    out = [wp.zeros((px, px), dtype=kind, device="cpu") for kind in (wp.vec4, float, float)]
-    common = [model, _studio(camera), rays, ground, view]
-    _in_bands(px, lambda first, rows: wp.launch(kernels.take, (rows, px), [*common, first, *out], device="cpu"))
-    light, coverage, depth = (array.numpy() for array in out)
-    return Frame(light, coverage, depth * np.float32(box.size))
+    for camera in cameras:
+        view = _view(camera, box, px, look.samples)
+        out = [wp.zeros((px, px), dtype=kind, device="cpu") for kind in (wp.vec4, float, float)]
+        _in_bands(px, partial(_take, [model, _studio(camera), _rays(look), ground, view], out))
+        light, coverage, depth = (array.numpy() for array in out)
+        yield Frame(light, coverage, depth * np.float32(box.size))
+
+
+def _take(scene: Sequence[Any], out: Sequence[Any], first: int, rows: int) -> None:
+    wp.launch(kernels.take, (rows, out[0].shape[1]), [*scene, first, *out], device="cpu")
 
 
 def _in_bands(rows: int, launch: Callable[[int, int], None]) -> None:

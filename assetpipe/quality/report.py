@@ -18,6 +18,7 @@ from assetpipe.quality.audit import Finding
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 MIMES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+SCORES = {"silhouette_iou": "silhouettes overlap", "ssim": "SSIM"}
 VERDICTS = {"pass": "pass", "fail": "fail", "warn": "warn", "not tested": "untested"}
 
 
@@ -94,7 +95,7 @@ def _level(level: Json, manifest: Json, columns: Sequence[str]) -> str:
         _cell(*_deviation(level, manifest["bounds"]["radius"])),
     )
     data = "".join(_labelled(label, cell) for label, cell in zip(columns[1:], cells, strict=True))
-    scores = [f"{name.replace('_', ' ')} {value:.3f}" for name, value in sorted(level.get("scores", {}).items())]
+    scores = [f"{SCORES.get(name, name)} {value:.4f}" for name, value in sorted(level.get("scores", {}).items())]
     below = "".join(f"<small>{_text(remark)}</small>" for remark in (*scores, *level.get("notes", ())))
     return f'<tr><th scope="row">{_text(level["name"])}{below}</th>{data}</tr>'
 

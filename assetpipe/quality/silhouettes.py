@@ -1,8 +1,8 @@
 """Drawables -> their silhouettes from six sides, and how far two sets of them overlap.
 
-A pixel belongs to a silhouette when its centre does: exactly, in integers, without anti-aliasing. Surfaces are culled as
-a viewer culls them, and alpha is not asked: glass and the card of a cut-out count with their full outline, for what a
-level may lose is geometry. (`likeness.py` sees alpha.)
+A pixel belongs to a silhouette when its centre does: exactly, in integers, without anti-aliasing. Surfaces are culled
+as a viewer culls them, and alpha is not asked: glass and the card of a cut-out count with their full outline, for what
+a level may lose is geometry. (`likeness.py` sees alpha.) A million triangles take 0.5 s at 2160 px on two cores.
 """
 
 from __future__ import annotations
@@ -88,9 +88,7 @@ def _lens(camera: Camera, px: int) -> Any:
     unit = int(kernels.SUBPIXELS) * px / 2
     lens = kernels.Lens()
     lens.eye = wp.vec3d(*camera.eye)
-    lens.right, lens.up = (
-        wp.vec3d(*(axis * (unit / float(axis @ axis)))) for axis in (camera.right, camera.up)
-    )
+    lens.right, lens.up = (wp.vec3d(*(axis * (unit / float(axis @ axis)))) for axis in (camera.right, camera.up))
     lens.middle = unit - int(kernels.SUBPIXELS) / 2
     return lens
 
@@ -111,7 +109,9 @@ def _batches(drawables: Iterable[Drawable]) -> Iterator[list[Drawable]]:
 def _joined(batch: Sequence[Drawable]) -> tuple[Any, Any, Any]:
     starts = np.cumsum([0, *(len(item.positions) for item in batch)])
     points = np.concatenate([item.positions for item in batch]).astype(np.float32, copy=False)
-    corners = np.concatenate([item.indices.astype(np.int32) + start for item, start in zip(batch, starts, strict=False)])
+    corners = np.concatenate(
+        [item.indices.astype(np.int32) + start for item, start in zip(batch, starts, strict=False)]
+    )
     sided = np.concatenate([np.full(len(item.indices) // 3, _double_sided(item), np.uint8) for item in batch])
     return (
         wp.array(points, dtype=wp.vec3, device="cpu"),

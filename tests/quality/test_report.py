@@ -76,7 +76,7 @@ def test_the_page_says_what_each_level_holds() -> None:
         "baseColor",
         "1.2 mm",
         "0.26 px",
-        "ssim 0.970",
+        "SSIM 0.9700",
         "morph targets",
     ):
         assert fact in text, fact
