@@ -106,6 +106,7 @@ def join(scene: Scene) -> Joined | None:
         group=_of_faces(np.arange(len(parts), dtype=np.int32), faces),
         copies=_of_faces(np.array([part.copies for part in parts], np.int32), faces),
         origin=np.arange(len(layers.wedges), dtype=np.int32),
+        uv_sets=len(uv_scales),
     )
     return Joined(scene, surface, parts, starts, kept[layers.wedges].astype(np.int32), columns, uv_scales)
 

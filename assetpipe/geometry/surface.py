@@ -36,7 +36,9 @@ class Surface:
     """(f,) how many times a face is drawn: a mesh that ten nodes show counts ten times against the budget."""
     origin: Ints
     """(w,) the wedge of the undecimated surface that each wedge is nearest to: what cannot be interpolated (joints,
-    morph targets, custom attributes) is fetched from there."""
+    morph targets, custom attributes) is looked for from there."""
+    uv_sets: int = 0
+    """The first columns of `attributes` are this many UV sets, two columns each: their triangles are not to flip."""
 
     @property
     def drawn(self) -> int:

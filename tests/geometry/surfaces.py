@@ -13,7 +13,7 @@ from tests import shapes
 
 
 def surface(positions: Array, corners: Array, attributes: Array | None = None, group: Array | None = None) -> Surface:
-    """Corners index rows of positions and attributes alike; equal positions become one vertex."""
+    """Corners index rows of positions and attributes (UVs) alike; equal positions become one vertex."""
     points, vertex = np.unique(np.asarray(positions, np.float32).reshape(-1, 3), axis=0, return_inverse=True)
     corners = np.asarray(corners, np.int32).reshape(-1, 3)
     values = np.asarray(attributes if attributes is not None else np.zeros((len(vertex), 0)), np.float32)
@@ -26,6 +26,7 @@ def surface(positions: Array, corners: Array, attributes: Array | None = None, g
         group=np.zeros(len(corners), np.int32) if group is None else np.asarray(group, np.int32),
         copies=np.ones(len(corners), np.int32),
         origin=np.arange(len(values), dtype=np.int32),
+        uv_sets=values.shape[1] // 2,
     )
 
 

@@ -44,31 +44,31 @@ def is_turned(m: Mesh, c: int, q: wp.vec3d, p: wp.vec3d) -> bool:
 
 
 @wp.func
-def coordinate(m: Mesh, w: int, o: wp.vec3d) -> wp.vec2d:
-    """Texture coordinate of wedge w at offset o from its vertex."""
-    return wp.vec2d(value(m, w, 0) + wp.dot(slope(m, w, 0), o), value(m, w, 1) + wp.dot(slope(m, w, 1), o))
+def coordinate(m: Mesh, w: int, j: int, o: wp.vec3d) -> wp.vec2d:
+    """Texture coordinate, in columns j and j + 1, of wedge w at offset o from its vertex."""
+    return wp.vec2d(value(m, w, j) + wp.dot(slope(m, w, j), o), value(m, w, j + 1) + wp.dot(slope(m, w, j + 1), o))
 
 
 @wp.func
-def blend(m: Mesh, a: int, b: int, oa: wp.vec3d, ob: wp.vec3d) -> wp.vec2d:
+def blend(m: Mesh, a: int, b: int, j: int, oa: wp.vec3d, ob: wp.vec3d) -> wp.vec2d:
     """Texture coordinate of wedges a and b joined, at offsets oa and ob from them."""
     wa = wp.float64(m.weight[a])
     wb = wp.float64(m.weight[b])
     t = wp.float64(0.5)
     if wa + wb > wp.float64(0.0):
         t = wb / (wa + wb)
-    return coordinate(m, a, oa) * (wp.float64(1.0) - t) + coordinate(m, b, ob) * t
+    return coordinate(m, a, j, oa) * (wp.float64(1.0) - t) + coordinate(m, b, j, ob) * t
 
 
 @wp.func
-def is_folded(m: Mesh, c: int, new: wp.vec2d) -> bool:
-    """Whether the face of corner c flips in texture space when the corner goes to `new`."""
+def is_folded(m: Mesh, c: int, j: int, new: wp.vec2d) -> bool:
+    """Whether the face of corner c flips in the texture space of columns j and j + 1 when the corner goes to `new`."""
     a = m.wedge[after(c)]
     b = m.wedge[after(after(c))]
     w = m.wedge[c]
-    A = wp.vec2d(value(m, a, 0), value(m, a, 1))
-    e = wp.vec2d(value(m, b, 0), value(m, b, 1)) - A
-    f = wp.vec2d(value(m, w, 0), value(m, w, 1)) - A
+    A = wp.vec2d(value(m, a, j), value(m, a, j + 1))
+    e = wp.vec2d(value(m, b, j), value(m, b, j + 1)) - A
+    f = wp.vec2d(value(m, w, j), value(m, w, j + 1)) - A
     g = new - A
     was = e[0] * f[1] - e[1] * f[0]
     return was * (e[0] * g[1] - e[1] * g[0]) <= wp.float64(0.0) and was != wp.float64(0.0)
@@ -78,7 +78,6 @@ def is_folded(m: Mesh, c: int, new: wp.vec2d) -> bool:
 def ring_fits(m: Mesh, base: int, n: int, other: int, s: int, q: wp.vec3d, p: wp.vec3d, away: wp.vec3d) -> bool:
     """Whether the faces of one end may follow it from q to p, the edge's left out; `away`: p seen from the other."""
     o = p - q
-    uv = wp.bool(m.textured != 0 and m.stage < 3)
     first = m.near[s, A0]
     second = m.near[s, A1]
     mate = m.near[s, B0]
@@ -88,25 +87,27 @@ def ring_fits(m: Mesh, base: int, n: int, other: int, s: int, q: wp.vec3d, p: wp
         second = m.near[s, B1]
         mate = m.near[s, A0]
         second_mate = m.near[s, A1]
-    known = wp.int32(-1)
-    new = wp.vec2d(wp.float64(0.0), wp.float64(0.0))
-    for i in range(n):
-        c = m.ring[base + i]
-        if m.vertex[after(c)] != other and m.vertex[after(after(c))] != other:
-            if is_turned(m, c, q, p):
-                return False
-            if uv:
-                w = m.wedge[c]
-                if w != known:  # most rings have a single wedge
-                    if w == first:
-                        new = blend(m, w, mate, o, away)
-                    elif w == second:
-                        new = blend(m, w, second_mate, o, away)
-                    else:
-                        new = coordinate(m, w, o)
-                    known = int(w)
-                if is_folded(m, c, new):
+    textures = wp.where(m.stage < 3, m.textures, 0)
+    for t in range(wp.max(1, textures)):
+        known = wp.int32(-1)
+        new = wp.vec2d(wp.float64(0.0), wp.float64(0.0))
+        for i in range(n):
+            c = m.ring[base + i]
+            if m.vertex[after(c)] != other and m.vertex[after(after(c))] != other:
+                if t == 0 and is_turned(m, c, q, p):
                     return False
+                if t < textures:
+                    w = m.wedge[c]
+                    if w != known:  # most rings have a single wedge
+                        if w == first:
+                            new = blend(m, w, mate, 2 * t, o, away)
+                        elif w == second:
+                            new = blend(m, w, second_mate, 2 * t, o, away)
+                        else:
+                            new = coordinate(m, w, 2 * t, o)
+                        known = int(w)
+                    if is_folded(m, c, 2 * t, new):
+                        return False
     return True
 
 

@@ -80,5 +80,5 @@ class Mesh:
     worst: wp.array(dtype=wp.float64)  # (1,) largest squared error so far
     steering: wp.int32
     carrying: wp.int32
-    textured: wp.int32  # 1: columns 0 and 1 are texture coordinates whose triangles may not flip
+    textures: wp.int32  # UV sets in the first columns, two each, whose triangles may not flip
     stage: wp.int32

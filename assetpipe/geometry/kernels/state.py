@@ -42,6 +42,8 @@ class State:
     """(k,) column of the surface that each column is."""
     scale: float
     """Metres to internal units, a power of two."""
+    uv_sets: int
+    """Of the surface."""
 
     weighed: tuple[int, float] = (0, 0.0)
     """The stage and the gate that the keys hold for."""
@@ -69,8 +71,9 @@ class State:
         return self.arrays["key"]
 
     @property
-    def textured(self) -> bool:
-        return self.steering >= 2 and self.columns[:2].tolist() == [0, 1]
+    def textures(self) -> int:
+        """UV sets that steer: they are the first of the columns that do."""
+        return int((self.columns[: self.steering] < 2 * self.uv_sets).sum()) // 2
 
 
 def as_mesh(state: State, stage: int) -> Any:
@@ -81,7 +84,7 @@ def as_mesh(state: State, stage: int) -> Any:
         setattr(mesh, name, wp.array(array, dtype=kind, copy=False, device="cpu"))
     mesh.steering = state.steering
     mesh.carrying = len(state.columns) - state.steering
-    mesh.textured = int(state.textured)
+    mesh.textures = state.textures
     mesh.stage = stage
     return mesh
 
@@ -110,7 +113,7 @@ def lay_out(surface: Surface) -> State:
         "mu": _wide((surface.weights[columns].astype(np.float64) * scale) ** 2),
         "worst": np.zeros(1, np.float64),
     }
-    return _thread(State(arrays, faces, steering, columns, scale))
+    return _thread(State(arrays, faces, steering, columns, scale, surface.uv_sets))
 
 
 def _lay_out_faces(surface: Surface, wedge_rank: Array, wedges: Array) -> tuple[Array, dict[str, Array]]:
@@ -173,6 +176,7 @@ def extract(state: State, surface: Surface) -> Surface:
         group=surface.group[state.face[faces]],
         copies=surface.copies[state.face[faces]],
         origin=surface.origin[old["seed"][wedges]],
+        uv_sets=surface.uv_sets,
     )
 
 
