@@ -1,0 +1,180 @@
+# mypy: ignore-errors
+"""Textures with their halved copies in one buffer, and how one is read: repeat, clamp or mirror, trilinear."""
+
+from __future__ import annotations
+
+import warp as wp
+
+from assetpipe.kernels import EXACT
+
+wp.set_module_options(EXACT)
+
+CLAMP = wp.constant(33071)
+MIRROR = wp.constant(33648)
+
+
+@wp.struct
+class Pyramid:
+    """The finest copy of one texture; each next one follows in the buffer at half the size, down to one texel."""
+
+    start: wp.int64
+    """byte"""
+    width: int
+    height: int
+    channels: int
+    levels: int
+    wrap_u: int
+    wrap_v: int
+
+
+@wp.struct
+class Slot:
+    """A Coat."""
+
+    texture: int
+    """-1: none"""
+    uv_set: int
+    turn: wp.vec4
+    move: wp.vec2
+    factor: wp.vec4
+    offset: wp.vec4
+    opaque: int
+
+
+@wp.struct
+class Library:
+    texels: wp.array(dtype=wp.uint8)
+    pyramids: wp.array(dtype=Pyramid)
+    slots: wp.array(dtype=Slot)
+    """by material"""
+    linear: wp.array(dtype=float)
+    """(256,) byte -> 0..1: of sRGB, or as it is"""
+
+
+@wp.func
+def _wrapped(i: int, size: int, wrap: int) -> int:
+    if wrap == CLAMP:
+        return wp.clamp(i, 0, size - 1)
+    period = size
+    if wrap == MIRROR:
+        period = 2 * size
+    j = i % period
+    if j < 0:
+        j = j + period
+    if j >= size:
+        j = period - 1 - j
+    return j
+
+
+@wp.func
+def _texel(library: Library, pyramid: Pyramid, start: wp.int64, at: int) -> wp.vec4:
+    i = start + wp.int64(at) * wp.int64(pyramid.channels)
+    a = wp.float32(1.0)
+    if pyramid.channels == 4:
+        a = float(library.texels[i + wp.int64(3)]) / 255.0
+    return wp.vec4(
+        library.linear[int(library.texels[i])],
+        library.linear[int(library.texels[i + wp.int64(1)])],
+        library.linear[int(library.texels[i + wp.int64(2)])],
+        a,
+    )
+
+
+@wp.func
+def _bilinear(library: Library, pyramid: Pyramid, level: int, uv: wp.vec2) -> wp.vec4:
+    start = pyramid.start
+    width = pyramid.width
+    height = pyramid.height
+    for _ in range(level):
+        start = start + wp.int64(width) * wp.int64(height) * wp.int64(pyramid.channels)
+        width = wp.max(width / 2, 1)
+        height = wp.max(height / 2, 1)
+    x = uv[0] * float(width) - 0.5
+    y = uv[1] * float(height) - 0.5
+    s, t = x - wp.floor(x), y - wp.floor(y)
+    x0, x1 = _wrapped(int(wp.floor(x)), width, pyramid.wrap_u), _wrapped(int(wp.floor(x)) + 1, width, pyramid.wrap_u)
+    y0 = _wrapped(int(wp.floor(y)), height, pyramid.wrap_v) * width
+    y1 = _wrapped(int(wp.floor(y)) + 1, height, pyramid.wrap_v) * width
+    upper = _texel(library, pyramid, start, y0 + x0) * (1.0 - s) + _texel(library, pyramid, start, y0 + x1) * s
+    lower = _texel(library, pyramid, start, y1 + x0) * (1.0 - s) + _texel(library, pyramid, start, y1 + x1) * s
+    return upper * (1.0 - t) + lower * t
+
+
+@wp.func
+def _near(x: float, wrap: int) -> float:
+    """Far outside its range a float has no texels left: the same place, nearer to the origin. 2 keeps mirrors apart."""
+    if wrap == CLAMP:
+        return wp.clamp(x, 0.0, 1.0)
+    return x - 2.0 * wp.floor(x * 0.5)
+
+
+@wp.func
+def look_up(library: Library, slot: Slot, uv: wp.vec2, footprint: float) -> wp.vec4:
+    """`footprint`: how far apart neighbouring samples lie in UV units. White without a texture."""
+    if slot.texture < 0:
+        return wp.vec4(1.0, 1.0, 1.0, 1.0)
+    pyramid = library.pyramids[slot.texture]
+    moved = wp.vec2(
+        _near(slot.turn[0] * uv[0] + slot.turn[1] * uv[1] + slot.move[0], pyramid.wrap_u),
+        _near(slot.turn[2] * uv[0] + slot.turn[3] * uv[1] + slot.move[1], pyramid.wrap_v),
+    )
+    stretch = wp.sqrt(wp.abs(slot.turn[0] * slot.turn[3] - slot.turn[1] * slot.turn[2]))
+    texels = footprint * stretch * wp.sqrt(float(pyramid.width) * float(pyramid.height))
+    level = wp.int32(0)
+    while texels >= 2.0 and level < pyramid.levels - 1:
+        texels = texels * 0.5
+        level = level + 1
+    blend = wp.clamp(texels - 1.0, 0.0, 1.0)
+    fine = _bilinear(library, pyramid, level, moved)
+    if blend > 0.0 and level < pyramid.levels - 1:
+        return fine * (1.0 - blend) + _bilinear(library, pyramid, level + 1, moved) * blend
+    return fine
+
+
+@wp.kernel
+def halve(
+    texels: wp.array(dtype=wp.uint8),
+    linear: wp.array(dtype=float),
+    code: wp.array(dtype=wp.uint8),
+    pyramid: Pyramid,
+    start: wp.int64,
+    width: int,
+    height: int,
+    first: int,
+    covered: int,
+):
+    """The copy of width x height that begins at `start` -> the next one, right behind it. As GPUs halve: the size is
+    rounded down, an odd last row or column is left out. `covered`: transparent texels lend no colour. `code`:
+    (65536,) back from linear."""
+    i = first + wp.tid()
+    half = wp.max(width / 2, 1)
+    x, y = 2 * (i % half), 2 * (i / half)
+    x1, y1 = wp.min(x + 1, width - 1), wp.min(y + 1, height - 1)
+    channels = wp.int64(pyramid.channels)
+    total = wp.vec3(0.0, 0.0, 0.0)
+    plain = wp.vec3(0.0, 0.0, 0.0)
+    alpha = wp.float32(0.0)
+    for k in range(4):
+        column, row = x, y
+        if k % 2 == 1:
+            column = x1
+        if k >= 2:
+            row = y1
+        at = start + (wp.int64(row) * wp.int64(width) + wp.int64(column)) * channels
+        rgb = wp.vec3(
+            linear[int(texels[at])], linear[int(texels[at + wp.int64(1)])], linear[int(texels[at + wp.int64(2)])]
+        )
+        a = wp.float32(255.0)
+        if pyramid.channels == 4:
+            a = float(texels[at + wp.int64(3)])
+        plain = plain + rgb
+        total = total + rgb * a
+        alpha = alpha + a
+    mean = plain * 0.25
+    if covered == 1 and alpha > 0.0:
+        mean = total / alpha
+    out = start + (wp.int64(width) * wp.int64(height) + wp.int64(i)) * channels
+    for c in range(3):
+        texels[out + wp.int64(c)] = code[int(wp.clamp(mean[c], 0.0, 1.0) * 65535.0 + 0.5)]
+    if pyramid.channels == 4:
+        texels[out + wp.int64(3)] = wp.uint8(alpha * 0.25 + 0.5)
