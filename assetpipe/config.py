@@ -49,6 +49,9 @@ class Geometry(Settings):
 
 
 class Textures(Settings):
+    atlas: Literal["auto", "always", "never"]
+    atlas_growth: Annotated[float, Field(ge=1)]
+    atlas_loss: Annotated[float, Field(ge=1)]
     format: Literal["webp", "jpeg", "png", "ktx2"]
     colour_quality: Quality
     data_quality: Quality

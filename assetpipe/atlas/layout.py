@@ -1,0 +1,196 @@
+"""Outlines -> their patches' places in a sheet: sizes, densities, cells.
+
+A cell is one texel of the coarsest mip level that must not bleed. A patch keeps every cell that a bilinear lookup reads
+on that level, and moves by whole cells: what it keeps is nobody else's on any level down to that one, and at a scale of
+one its texels, and their averages, are the source's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from assetpipe.atlas.kernels.cover import Bytes, Ints, cover_cells
+from assetpipe.atlas.kernels.packing import pack
+from assetpipe.atlas.lookups import Doubles
+from assetpipe.atlas.outlines import Outline
+
+SMALLEST = 16
+LEAST_CELL = 4
+"""Texels; what block compression works on."""
+SQUEEZE = 0.9
+"""The least that a patch is scaled by to fit between a sheet's edges."""
+SEARCH = 7
+"""Halvings of the interval in which the density is looked for: within 2 %."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Patches are numbered through all outlines, in order."""
+
+    size: tuple[int, int]
+    """(width, height) in texels"""
+    cell: int
+    """texels per side, a power of two"""
+    scale: Doubles
+    """(p,) texels of the sheet per texel of the outline's plane"""
+    boxes: Ints
+    """(p, 4) left, top, width, height in cells of the patch's own plane"""
+    places: Ints
+    """(p, 2) left and top in cells of the sheet"""
+    cells: Bytes
+    """row by row of each box, 1 where the patch keeps the cell"""
+    starts: Ints
+    """(p + 1,) where each patch's cells begin"""
+    first: Ints
+    """(outlines + 1,) the first patch of each outline"""
+
+    @property
+    def shift(self) -> Ints:
+        """(p, 2) texels that patches move by, after they were scaled"""
+        moved: Ints = (self.places - self.boxes[:, :2]) * self.cell
+        return moved
+
+    @property
+    def fill(self) -> float:
+        """The share of the sheet that patches keep."""
+        return int(self.cells.sum()) * self.cell**2 / (self.size[0] * self.size[1])
+
+    def mask(self, patch: int) -> Bytes:
+        _, _, width, height = self.boxes[patch]
+        return self.cells[self.starts[patch] : self.starts[patch + 1]].reshape(height, width)
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """What the search for a layout asks again and again."""
+
+    points: Doubles
+    corners: Ints
+    patch: Ints
+    """(t,)"""
+    low: Doubles
+    """(p, 2) of the box, in texels of the plane"""
+    high: Doubles
+    density: Doubles
+    """(p,) texels of the plane per metre of surface; 0 where there is nothing to tell by"""
+    finest: Doubles
+    """(p,) the largest scale that shows anything; 0 for a patch of one colour"""
+    texels: Doubles
+    """(p,) at the finest, roughly"""
+    first: Ints
+    """(outlines + 1,)"""
+
+
+def gather(outlines: Sequence[Outline]) -> Patches:
+    first = np.concatenate([[0], np.cumsum([each.patches for each in outlines])]).astype(np.int32)
+    vertices = np.concatenate([[0], np.cumsum([len(each.points) for each in outlines])])
+    points = np.concatenate([each.points for each in outlines])
+    corners = np.concatenate([each.corners + start for each, start in zip(outlines, vertices, strict=False)])
+    patch = np.concatenate([each.patch + start for each, start in zip(outlines, first, strict=False)])
+    low, high = np.full((first[-1], 2), np.inf), np.full((first[-1], 2), -np.inf)
+    for k in range(3):
+        np.minimum.at(low, patch, points[corners[:, k]])
+        np.maximum.at(high, patch, points[corners[:, k]])
+    metres, texels = (np.concatenate(parts) for parts in zip(*((o.areas, o.texels) for o in outlines), strict=True))
+    density = np.sqrt(np.divide(texels, metres, out=np.zeros_like(texels), where=metres > 0))
+    own = [each.finest if each.paint.lookups else 0.0 for each in outlines]
+    finest = np.repeat(own, [each.patches for each in outlines])
+    # A box is at most full, and its triangles may lie over each other.
+    return Patches(
+        points=points,
+        corners=corners.astype(np.int32),
+        patch=patch.astype(np.int32),
+        low=low,
+        high=high,
+        density=density,
+        finest=finest,
+        texels=np.minimum(texels, (high - low).prod(axis=1)) * finest**2,
+        first=first,
+    )
+
+
+def sizes(px: int, texels: float) -> Iterator[tuple[int, int]]:
+    """Widths and heights that are powers of two, square or one twice the other, smallest first."""
+    side = SMALLEST
+    while side <= px:
+        for size in ((side, side), (2 * side, side), (side, 2 * side)):
+            if max(size) <= px and (size[0] * size[1] <= texels or side == SMALLEST):
+                yield size
+        side *= 2
+
+
+def lay_out(patches: Patches, candidates: Sequence[tuple[int, int]], coarsest: int) -> Layout:
+    """The smallest size that holds everything as sharp as it is; else the largest, and patches are made coarser, the
+    sharpest first, so that what had to give comes out equally sharp all over."""
+    for size in candidates:
+        if patches.texels.sum() <= size[0] * size[1]:
+            found = attempt(patches, size, coarsest, np.inf)
+            if found:
+                return found
+    return _densest(patches, candidates[-1], coarsest)
+
+
+def attempt(patches: Patches, size: tuple[int, int], coarsest: int, density: float) -> Layout | None:
+    """`density`: texels per metre that no patch exceeds."""
+    cell = cell_of(size, coarsest)
+    with np.errstate(divide="ignore"):
+        scale = np.minimum(patches.finest, np.where(patches.density > 0, density / patches.density, np.inf))
+    scale = _squeezed(patches, scale, size, cell)
+    boxes = _boxes(patches, scale / cell)
+    if boxes[:, 2].max() > size[0] // cell or boxes[:, 3].max() > size[1] // cell:
+        return None
+    cells, starts = cover_cells(patches.points, patches.corners, patches.patch, boxes, scale / cell)
+    if int(cells.sum()) * cell**2 > size[0] * size[1]:
+        return None
+    masks = [
+        cells[starts[at] : starts[at + 1]].reshape(height, width) > 0 for at, (_, _, width, height) in enumerate(boxes)
+    ]
+    places = pack(masks, (size[0] // cell, size[1] // cell))
+    if places is None:
+        return None
+    return Layout(size, cell, scale, boxes, places, cells, starts, patches.first)
+
+
+def _squeezed(patches: Patches, scale: Doubles, size: tuple[int, int], cell: int) -> Doubles:
+    """A patch that fills its picture from edge to edge is too large, with its padding, for a sheet of that size: it
+    gives a little rather than that the sheet doubles."""
+    room = (np.array(size) - 2 * cell) / np.maximum((patches.high - patches.low) * scale[:, None], 1e-9)
+    given: Doubles = np.where(room.min(axis=1) < SQUEEZE, 1.0, np.minimum(room.min(axis=1), 1.0))
+    return scale * given
+
+
+def cell_of(size: tuple[int, int], coarsest: int) -> int:
+    """The coarsest level's picture, and one mip level below it."""
+    return max(LEAST_CELL, 1 << (max(1, max(size) // coarsest).bit_length()))
+
+
+def _densest(patches: Patches, size: tuple[int, int], coarsest: int) -> Layout:
+    known = patches.density * patches.finest
+    high = float(known.max())
+    low = high / 2
+    found = attempt(patches, size, coarsest, low)
+    while found is None:
+        low, high = low / 2, low
+        found = attempt(patches, size, coarsest, low) if low > known.max() * 1e-6 else _must_fit(size)
+    for _ in range(SEARCH):
+        middle = float(np.sqrt(low * high))
+        better = attempt(patches, size, coarsest, middle)
+        if better:
+            low, found = middle, better
+        else:
+            high = middle
+    return found
+
+
+def _must_fit(size: tuple[int, int]) -> Layout:
+    raise ValueError(f"patches of one texel do not fit into {size[0]} x {size[1]}")
+
+
+def _boxes(patches: Patches, scale: Doubles) -> Ints:
+    low = np.floor(patches.low * scale[:, None] - 0.5)
+    high = np.floor(patches.high * scale[:, None] + 0.5)
+    boxes: Ints = np.concatenate([low, high - low + 1], axis=1).astype(np.int32)
+    return boxes

@@ -1,0 +1,81 @@
+"""A texture slot -> how it is looked up: from which UV set, by which transform, in which image, how it goes on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assetpipe.asset import Array, Image, Json, Scene, TextureSlot
+
+Doubles = NDArray[np.float64]
+REPEAT, MIRROR, CLAMP = 10497, 33648, 33071
+NEAREST = 9728
+TRANSFORM = "KHR_texture_transform"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How images are read; the textures stage knows."""
+
+    size: Callable[[Image], tuple[int, int]]
+    """(width, height)"""
+    decode: Callable[[Image], Array]
+    """(height, width, 3 or 4) uint8 or uint16, as stored"""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Equal lookups read equal texels."""
+
+    image: int
+    uv_set: int
+    turn: tuple[float, float, float, float]
+    """row by row, UVs -> texture coordinates"""
+    move: tuple[float, float]
+    wrap: tuple[int, int]
+    size: tuple[int, int]
+    """(width, height) of the image"""
+
+    @property
+    def matrix(self) -> Doubles:
+        """(2, 3) UVs -> texels of the image"""
+        coordinates = np.column_stack([np.reshape(self.turn, (2, 2)), self.move])
+        return coordinates * np.array(self.size, np.float64)[:, None]
+
+    @property
+    def density(self) -> float:
+        """Texels that one unit of UV spans, both ways averaged."""
+        return math.sqrt(abs(float(np.linalg.det(self.matrix[:, :2]))))
+
+
+def look_up(scene: Scene, slot: TextureSlot, pictures: Pictures) -> Lookup | None:
+    """None for a texture that shows nothing."""
+    textures = scene.json.get("textures", [])
+    texture: Json = textures[slot.texture] if slot.texture < len(textures) else {}
+    if texture.get("source") is None:
+        return None
+    sampler = sampler_of(scene, slot)
+    moved = slot.info.get("extensions", {}).get(TRANSFORM, {})
+    angle, (x, y) = float(moved.get("rotation", 0.0)), moved.get("scale", (1.0, 1.0))
+    # scale first, then turn counter-clockwise in (u, v), then move
+    turn = (math.cos(angle) * x, math.sin(angle) * y, -math.sin(angle) * x, math.cos(angle) * y)
+    offset = moved.get("offset", (0.0, 0.0))
+    return Lookup(
+        image=int(texture["source"]),
+        uv_set=int(moved.get("texCoord", slot.info.get("texCoord", 0))),
+        turn=turn,
+        move=(float(offset[0]), float(offset[1])),
+        wrap=(sampler.get("wrapS", REPEAT), sampler.get("wrapT", REPEAT)),
+        size=pictures.size(scene.images[int(texture["source"])]),
+    )
+
+
+def sampler_of(scene: Scene, slot: TextureSlot) -> Json:
+    textures = scene.json.get("textures", [])
+    at = textures[slot.texture].get("sampler") if slot.texture < len(textures) else None
+    sampler: Json = {} if at is None else scene.json["samplers"][at]
+    return sampler

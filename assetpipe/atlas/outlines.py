@@ -1,0 +1,204 @@
+"""Scene, a member of a group -> its outline: all its triangles in texels of its finest map, cut into patches.
+
+A chart is what indices hold together. Charts that share texels (mirrored halves, repeated parts, hard edges inside a
+picture) are one patch, which moves as a whole; so what was unique stays unique, and what was shared stays shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assetpipe.asset import TRIANGLES, Array, Primitive, Scene
+from assetpipe.atlas.kernels.union import label_overlaps, label_vertices
+from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup
+from assetpipe.atlas.paints import Paint
+from assetpipe.transforms import largest_scale, placements
+
+Ints = NDArray[np.int32]
+WINDOW = 4096
+"""Cells per side in which overlaps are looked for: texels, or more of them where an outline spans more."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The plane in which a material's patches lie: a UV set, in texels of the material's finest map."""
+
+    uv_set: int
+    matrix: tuple[tuple[float, float, float], tuple[float, float, float]]
+    period: tuple[int, int]
+    """texels after which everything repeats, 0 where it does not"""
+    unique: bool
+    """whether all maps follow from this plane, so that what overlaps in it looks the same"""
+
+    @property
+    def map(self) -> Doubles:
+        """(2, 3) UVs -> texels"""
+        return np.array(self.matrix)
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    paint: Paint
+    frame: Frame
+    points: Doubles
+    """(v, 2) texels; charts that a whole number of periods apart show the same were brought together"""
+    uvs: Mapping[int, Array]
+    """other UV sets that maps are looked up with -> (v, 2)"""
+    corners: Ints
+    """(t, 3)"""
+    patch: Ints
+    """(t,)"""
+    patch_of_vertex: Ints
+    """(v,)"""
+    areas: Doubles
+    """(patches,) square metres"""
+    texels: Doubles
+    """(patches,) of the triangles, what overlaps counted again"""
+    starts: Mapping[tuple[int, int], int]
+    """(mesh, primitive) -> its first vertex"""
+    finest: float
+    """texels of the level's picture per texel of the map: below 1 for maps larger than any level shows"""
+
+    @property
+    def patches(self) -> int:
+        return len(self.areas)
+
+    def faces(self, patch: int) -> Ints:
+        """Triangles of a patch."""
+        order, starts = self._by_patch
+        return order[starts[patch] : starts[patch + 1]]
+
+    @cached_property
+    def _by_patch(self) -> tuple[Ints, Ints]:
+        order = np.argsort(self.patch, kind="stable").astype(np.int32)
+        starts = np.searchsorted(self.patch[order], np.arange(self.patches + 1)).astype(np.int32)
+        return order, starts
+
+
+def mesh_scales(scene: Scene) -> dict[int, float]:
+    """Metres per unit of each mesh, where it is shown largest."""
+    scales: dict[int, float] = {}
+    for placement in placements(scene):
+        scales[placement.mesh] = max(scales.get(placement.mesh, 0.0), largest_scale(placement.matrices))
+    return scales
+
+
+def outline(scene: Scene, paint: Paint, px: int, scales: Mapping[int, float]) -> Outline:
+    """`px`: the longest side of a picture of the finest level; `scales`: of the meshes that are shown."""
+    parts = list(_parts(scene, paint.material))
+    corners, starts = _joined(parts)
+    uv_sets = sorted({lookup.uv_set for lookup in paint.lookups})
+    uvs = {n: np.concatenate([_uvs(each, n) for _, _, each in parts]) for n in uv_sets}
+    frame = _frame(paint, uvs, corners)
+    source = uvs[frame.uv_set] if uv_sets else np.zeros((len(np.concatenate([p.positions for _, _, p in parts])), 2))
+    points = source.astype(np.float64) @ frame.map[:, :2].T + frame.map[:, 2]
+    chart = _numbered(label_vertices(corners, len(points)))
+    points = _brought_home(points, chart, frame.period)
+    patch = _patches(points, corners, chart, frame) if paint.lookups else np.zeros(len(points), np.int32)
+    of_face = patch[corners[:, 0]]
+    count = int(patch.max(initial=-1)) + 1
+    metres: Doubles = np.bincount(of_face, np.concatenate(list(_face_areas(parts, scales))), count).astype(np.float64)
+    texels = np.bincount(of_face, _flat_areas(points, corners), count).astype(np.float64)
+    longest = max((max(lookup.size) for lookup in paint.lookups), default=1)
+    others = {n: values for n, values in uvs.items() if n != frame.uv_set}
+    return Outline(
+        paint, frame, points, others, corners, of_face, patch, metres, texels, starts, min(1.0, px / longest)
+    )
+
+
+def _parts(scene: Scene, material: int) -> Iterator[tuple[int, int, Primitive]]:
+    for number, mesh in enumerate(scene.meshes):
+        for at, each in enumerate(mesh.primitives):
+            if each.mode == TRIANGLES and each.material == material and each.triangles:
+                yield number, at, each
+
+
+def _joined(parts: Sequence[tuple[int, int, Primitive]]) -> tuple[Ints, dict[tuple[int, int], int]]:
+    starts, corners, start = {}, [], 0
+    for mesh, at, each in parts:
+        starts[mesh, at] = start
+        corners.append(each.indices.reshape(-1, 3).astype(np.int64) + start)
+        start += len(each.positions)
+    return np.concatenate(corners).astype(np.int32), starts
+
+
+def _uvs(primitive: Primitive, uv_set: int) -> Array:
+    """A set that is missing is zeros, as graphics hardware has it."""
+    uvs = primitive.attributes.get(f"TEXCOORD_{uv_set}")
+    return np.zeros((len(primitive.positions), 2), np.float32) if uvs is None else uvs
+
+
+def _frame(paint: Paint, uvs: Mapping[int, Array], corners: Ints) -> Frame:
+    if not paint.lookups:
+        return Frame(0, ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)), (0, 0), unique=True)
+    if len(uvs) == 1:
+        finest = paint.lookups[0]
+        rows = finest.matrix.tolist()
+        return Frame(finest.uv_set, (tuple(rows[0]), tuple(rows[1])), _period(paint.lookups), unique=True)
+    return _frame_of_many(paint, uvs, corners)
+
+
+def _frame_of_many(paint: Paint, uvs: Mapping[int, Array], corners: Ints) -> Frame:
+    """Of several sets the one that repeats least, at the density that keeps the finest map."""
+    spans = {n: float(_flat_areas(values.astype(np.float64), corners).sum()) for n, values in uvs.items()}
+    best = min(spans, key=lambda n: (spans[n] == 0, spans[n], n))
+    side = max(lookup.density * (spans[lookup.uv_set] / (spans[best] or 1.0)) ** 0.5 for lookup in paint.lookups)
+    side = float(max(1, round(side)))
+    return Frame(best, ((side, 0.0, 0.0), (0.0, side, 0.0)), (0, 0), unique=False)
+
+
+def _period(lookups: Sequence[Lookup]) -> tuple[int, int]:
+    """Only where all maps are placed alike does one shift serve them all."""
+    if len({(lookup.turn, lookup.move) for lookup in lookups}) > 1:
+        return 0, 0
+    along = [all(lookup.wrap[axis] == REPEAT for lookup in lookups) for axis in (0, 1)]
+    width, height = lookups[0].size
+    return width * along[0], height * along[1]
+
+
+def _numbered(labels: Ints) -> Ints:
+    _, numbers = np.unique(labels, return_inverse=True)
+    return numbers.astype(np.int32)
+
+
+def _brought_home(points: Doubles, chart: Ints, period: tuple[int, int]) -> Doubles:
+    """Each chart moved by whole periods, so that its least coordinates lie in the first."""
+    moved = points.copy()
+    for axis in (0, 1):
+        if period[axis]:
+            least = np.full(int(chart.max(initial=-1)) + 1, np.inf)
+            np.minimum.at(least, chart, points[:, axis])
+            # A chart that begins a rounding error before the picture's edge begins at it.
+            moved[:, axis] -= (np.floor(least / period[axis] + 1e-4) * period[axis])[chart]
+    return moved
+
+
+def _patches(points: Doubles, corners: Ints, chart: Ints, frame: Frame) -> Ints:
+    """(v,) numbers of patches"""
+    if not frame.unique:
+        return chart
+    used = points[corners.reshape(-1)]
+    low = np.floor(used.min(axis=0))
+    extent = np.maximum(used.max(axis=0) - low, 1.0)
+    cell = max(1.0, float(extent.max()) / (WINDOW - 2))
+    width, height = (int(side) + 2 for side in extent / cell)
+    of_face = chart[corners[:, 0]]
+    return _numbered(label_overlaps((points - low) / cell, corners, of_face, (width, height))[chart])
+
+
+def _face_areas(parts: Sequence[tuple[int, int, Primitive]], scales: Mapping[int, float]) -> Iterator[Doubles]:
+    """Square metres."""
+    for mesh, _, each in parts:
+        a, b, c = (each.positions[each.indices[k::3]].astype(np.float64) for k in range(3))
+        yield np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2 * (scales.get(mesh) or 1.0) ** 2
+
+
+def _flat_areas(points: Doubles, corners: Ints) -> Doubles:
+    a, b, c = (points[corners[:, k]] for k in range(3))
+    found: Doubles = np.abs((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) / 2
+    return found
