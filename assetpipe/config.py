@@ -46,6 +46,7 @@ class Level(Settings):
 class Geometry(Settings):
     max_error_px: Annotated[float, Field(gt=0)]
     weld_m: Annotated[float, Field(ge=0)]
+    hidden: Literal["keep", "remove"]
 
 
 class Textures(Settings):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from assetpipe.asset import TRIANGLES, Scene
 from assetpipe.config import Config
-from assetpipe.geometry import Bounds, drawn_triangles, placements, scene_bounds
+from assetpipe.geometry import Bounds, drawn_triangles, placements, prepare, remove_hidden, scene_bounds
 from assetpipe.pipeline import pixel
 from assetpipe.sources import Source, open_source, read_scene
 from assetpipe.textures import image_info
@@ -60,6 +60,8 @@ class Inspection(Row):
     size_m: tuple[float, float, float]
     triangles: int
     triangles_stored: int
+    hidden_triangles: int | None
+    """That a build would remove because nobody can see them; null where the config keeps them."""
     vertices: int
     other_primitives: int
     """Points and lines, which pass through unchanged."""
@@ -109,6 +111,7 @@ def _of_geometry(scene: Scene, config: Config) -> dict[str, Any]:
         "size_m": tuple(round(float(extent), 6) for extent in extents),
         "triangles": triangles,
         "triangles_stored": scene.triangles,
+        "hidden_triangles": _hidden(scene, config),
         "vertices": sum(len(primitive.positions) for primitive in primitives),
         "other_primitives": sum(primitive.mode != TRIANGLES for primitive in primitives),
         "draw_calls": sum(len(mesh.primitives) for mesh in shown),
@@ -118,6 +121,13 @@ def _of_geometry(scene: Scene, config: Config) -> dict[str, Any]:
         "morph_targets": max((len(primitive.targets) for primitive in primitives), default=0),
         "levels": _plan(triangles, bounds, config),
     }
+
+
+def _hidden(scene: Scene, config: Config) -> int | None:
+    """Counted as a build counts: in the scene that is ready for the descent."""
+    if config.geometry.hidden == "keep":
+        return None
+    return remove_hidden(prepare(scene, config.geometry)).triangles
 
 
 def _plan(triangles: int, bounds: Bounds, config: Config) -> list[LevelPlan]:

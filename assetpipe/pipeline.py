@@ -22,6 +22,7 @@ from assetpipe.geometry import (
     decimate,
     drawn_triangles,
     prepare,
+    remove_hidden,
     scene_bounds,
     trim_attributes,
 )
@@ -141,6 +142,9 @@ def carve(job: Job, source: Source) -> Carved:
     outlines = keep_outlines(scene, [level.screen_px for _, level in levels])
     scene = prepare(scene, job.config.geometry)
     bounds = scene_bounds(scene)
+    if job.config.geometry.hidden == "remove":
+        job.say("step", "looking for hidden geometry", 0.07)
+        scene = remove_hidden(scene).scene
     targets = [Target(level.max_triangles, error_px * pixel(level, bounds)) for _, level in levels]
     job.say("step", "decimating", 0.1)
     decimated = decimate(scene, targets)

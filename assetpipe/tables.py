@@ -36,6 +36,7 @@ def show_inspection(found: Inspection) -> None:
         ("file", f"{found.source}, {found.format}, {found.bytes / 1e6:,.1f} MB"),
         ("size", f"{size} m"),
         ("triangles", drawn),
+        ("hidden", f"{found.hidden_triangles:,} triangles, removed by a build" if found.hidden_triangles else ""),
         ("vertices", f"{found.vertices:,}"),
         ("drawn by", _counts((found.draw_calls, "draw call"), (found.meshes, "mesh"), (found.nodes, "node"))),
         ("materials", _materials(found)),

@@ -1,8 +1,9 @@
-"""SCENE -> SCENE PER LEVEL: prepare, decimate, trim; where things are drawn, how far two surfaces lie apart."""
+"""SCENE -> SCENE PER LEVEL: prepare, remove the hidden, decimate, trim; where things are drawn, how far surfaces lie apart."""
 
 from assetpipe.geometry.bounds import Bounds, scene_bounds
 from assetpipe.geometry.decimate import Decimated, decimate
 from assetpipe.geometry.deviation import measure_deviation
+from assetpipe.geometry.hidden import Hidden, remove_hidden
 from assetpipe.geometry.morphs import drop_morphs
 from assetpipe.geometry.prepare import prepare
 from assetpipe.geometry.trim import Trimmed, trim_attributes
@@ -11,6 +12,7 @@ from assetpipe.transforms import Placement, drawn_triangles, placements, world_m
 __all__ = [
     "Bounds",
     "Decimated",
+    "Hidden",
     "Placement",
     "Trimmed",
     "decimate",
@@ -19,6 +21,7 @@ __all__ = [
     "measure_deviation",
     "placements",
     "prepare",
+    "remove_hidden",
     "scene_bounds",
     "trim_attributes",
     "world_matrices",

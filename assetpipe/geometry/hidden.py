@@ -1,7 +1,7 @@
 """Scene -> the scene without triangles that no ray from outside reaches: screws in a cushion, the back of a drawer.
 
-Outside is everywhere beyond the sphere about what is drawn, and light goes straight: what can be seen through an opening
-from there, however obliquely, stays; what only a camera between the parts would see goes.
+Outside is everywhere beyond the sphere about what is drawn, and light goes straight: what can be seen through an
+opening from there, however obliquely, stays; what only a camera between the parts would see goes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assetpipe.asset import Mesh, Primitive, Scene
-from assetpipe.geometry.seen import Bools, look
-from assetpipe.geometry.sights import MOST, all_sights, drawn_still, fixed_meshes
+from assetpipe.geometry.seen import look
+from assetpipe.geometry.sights import MOST, Bools, all_sights, drawn_still, fixed_meshes
 from assetpipe.geometry.welding import select_vertices
 from assetpipe.queries.visibility import THREADS
 from assetpipe.transforms import drawn_triangles

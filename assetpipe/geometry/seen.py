@@ -22,9 +22,9 @@ from assetpipe.geometry.sights import Bools, Sights
 from assetpipe.queries.visibility import ROWS, THREADS, Ints, Onlookers
 
 QUICK = 8  # rays from each face
-LEAST = 32  # from each that is still unseen
-PIECE = 4_096  # from all faces of a connected piece together,
-PIECE_FACE = 1_024  # at most so many from one of them
+REST = 2_000_000  # from all that are still unseen together, as many from one as the next:
+LEAST, ENOUGH = 32, 1_024  # but so many from each
+PIECE = 4_096  # from all faces of a connected piece together
 PER_AREA = 65_536  # from one radius squared: a picture of 500 pixels would have as many there
 UNKNOWN, HEARD, KNOWN = 0, 1, 2
 """Of a way out of a point: none, that of a neighbour's neighbour, that of a face at the point itself."""
@@ -85,11 +85,11 @@ class _Search:
         """(f,) with those that share a corner with them."""
         touched = np.zeros(len(self.sights.points), bool)
         touched[self.sights.corners[faces]] = True
-        near: Bools = touched[self.sights.corners].any(axis=1)
+        near: Bools = np.asarray(touched[self.sights.corners].any(axis=1))
         return near
 
     def _learn(self, found: _Found, faces: Ints, ways: Floats) -> _Found:
-        out = ways.any(axis=1)
+        out = np.asarray(ways.any(axis=1))
         seen = found.seen.copy()
         seen[faces[out]] = True
         return self._tell(replace(found, seen=seen), self.sights.corners[faces[out]], ways[out], KNOWN)
@@ -111,10 +111,10 @@ def _by_area(sights: Sights) -> Ints:
 
 def _by_piece(sights: Sights, seen: Bools) -> Ints:
     """(f,) rays: an unseen piece of few faces asks more of each of them."""
-    rays = np.full(len(seen), LEAST, np.int32)
+    rays = np.zeros(len(seen), np.int32)
     corners = sights.corners[~seen]
     if len(corners):
         labels = label_groups(np.concatenate([corners[:, :2], corners[:, 1:]]), len(sights.points))[corners[:, 0]]
         faces = np.bincount(labels)[labels]
-        rays[~seen] = np.clip(PIECE // faces, LEAST, PIECE_FACE)
+        rays[~seen] = np.clip(np.maximum(PIECE // faces, REST // len(corners)), LEAST, ENOUGH)
     return rays

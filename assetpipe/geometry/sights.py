@@ -54,7 +54,8 @@ class Sights:
         x, y, z = (b - a).T
         s, t, r = (c - a).T
         squared = (y * r - z * t) ** 2 + (z * s - x * r) ** 2 + (x * t - y * s) ** 2
-        return np.sqrt(squared) / np.float32(2)
+        areas: Floats = np.sqrt(squared) / np.float32(2)
+        return areas
 
 
 def all_sights(scene: Scene) -> Iterator[Sights]:

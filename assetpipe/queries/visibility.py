@@ -1,9 +1,9 @@
 """Faces, what blocks the view -> which faces some ray from outside reaches (Warp's bounding volume hierarchy).
 
-A ray is cast from a point of the face outwards, against the viewer's look. A face that is culled from behind blocks only
-those who would see its front. Triangles are met as Woop, Benthin and Wald (2013) do it: edges are evaluated from the same
-two corners on both of their sides, so that nothing slips through between neighbours. One source serves CPU and CUDA; that
-any face blocks is all that is asked, so neither the order of the hierarchy nor of threads can change an answer.
+A ray is cast from a point of the face outwards, against the viewer's look. A face that is culled from behind blocks
+only those who would see its front. Triangles are met as Woop, Benthin and Wald (2013) do it: edges are evaluated from
+the same two corners on both of their sides, so that nothing slips through between neighbours. One source serves CPU and
+CUDA; whether any face blocks is all that is asked, so neither the order of the hierarchy nor of threads matters.
 """
 
 from __future__ import annotations
@@ -183,9 +183,9 @@ def _escapes(world: World, origin: wp.vec3, d: wp.vec3) -> bool:
         a = world.points[corner[0]] - origin
         b = world.points[corner[1]] - origin
         c = world.points[corner[2]] - origin
-        if world.blocks[face] == 2 or wp.dot(wp.cross(b - a, c - a), d) > 0.0:
-            if _is_met(a, b, c, d, x, y, z):
-                return False
+        blocks = world.blocks[face] == 2 or wp.dot(wp.cross(b - a, c - a), d) > 0.0
+        if blocks and _is_met(a, b, c, d, x, y, z):
+            return False
     return True
 
 

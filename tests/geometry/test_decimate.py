@@ -15,7 +15,7 @@ from assetpipe.geometry.welding import map_vertices
 from tests import shapes
 
 TEXTURED = Material({"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}})
-PLAIN = Geometry(max_error_px=0.5, weld_m=0.0)
+PLAIN = Geometry(max_error_px=0.5, weld_m=0.0, hidden="keep")
 
 
 def rounded(primitive: Primitive) -> Primitive:

@@ -31,7 +31,9 @@ def halves(torus: Primitive) -> tuple[Primitive, Primitive]:
         replace(torus, indices=triangles[side].reshape(-1), json={"material": at})
         for at, side in enumerate((left, ~left))
     )
-    made = prepare(shapes.scene(*parts, materials=(TEXTURED, TEXTURED)), Geometry(max_error_px=0.5, weld_m=0.0))
+    made = prepare(
+        shapes.scene(*parts, materials=(TEXTURED, TEXTURED)), Geometry(max_error_px=0.5, weld_m=0.0, hidden="keep")
+    )
     first, second = made.meshes[0].primitives
     return first, second
 

@@ -14,7 +14,7 @@ from assetpipe.geometry import prepare, scene_bounds
 from assetpipe.geometry.welding import first_equal, map_vertices
 from tests import shapes
 
-PLAIN = Geometry(max_error_px=0.5, weld_m=0.0)
+PLAIN = Geometry(max_error_px=0.5, weld_m=0.0, hidden="keep")
 NORMAL_MAPPED = Material({"normalTexture": {"index": 0}})
 
 
@@ -175,7 +175,7 @@ def test_weld_m_closes_gaps_between_primitives_in_metres_of_the_world() -> None:
 
 
 def replace_weld(metres: float) -> Geometry:
-    return Geometry(max_error_px=0.5, weld_m=metres)
+    return Geometry(max_error_px=0.5, weld_m=metres, hidden="keep")
 
 
 def test_nothing_to_draw_is_an_error_with_a_cure() -> None:
