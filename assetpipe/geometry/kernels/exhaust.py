@@ -28,11 +28,12 @@ SHORT = 1e-9  # as in quadrics.py
 LARGE = 20_000
 """Triangles up to which every edge is tried before the error ends a level; beyond, one idle sweep says enough."""
 SAMPLE = 8192
-NEAR = 4.0
-"""Times the goal, of triangles: from here on steps are smaller."""
+FAR = 8.0
+"""Times the goal, of triangles: from here on the first sweep takes all that costs less than four times the median edge,
+in any order (measured: no loss)."""
 CHEAP = 4.0
-"""Median costs: what costs less goes in one sweep while the goal is far, in any order (measured: no loss)."""
-SPARSE = 61
+MOST, LEAST = 8.0, 1.2
+"""What a threshold grows by from sweep to sweep."""
 BLOCK = 16_384
 """Vertices. Of a block's edges about one in twenty waits for its neighbours."""
 FEW = 64
@@ -81,8 +82,8 @@ def exhaust(state: State, rules: Rules) -> State:
         if threshold >= typical and _is_over(rules, slow, idle):
             break
         state = _tidy(state)
-        far = 8.0 if slow else state.drawn / max(rules.enough, 1)
-        threshold = _next_threshold(state, threshold, far) if threshold < _ceiling(state, rules) else NEVER
+        share = 1.0 if slow else 1.0 - rules.enough / max(state.drawn, 1)
+        threshold = _next_threshold(state.keys, threshold, share) if threshold < _ceiling(state, rules) else NEVER
     return replace(_tidy(state), weighed=(rules.stage, rules.gate), threshold=threshold)
 
 
@@ -139,17 +140,18 @@ def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
         return NEVER, NEVER
     low, typical = (float(np.quantile(keys, share)) for share in (0.05, 0.5))
     far = state.drawn / max(rules.enough, 1)
-    return (max(low, typical * CHEAP) if far >= NEAR else max(low, typical / CHEAP)), typical
+    return (max(low, typical * CHEAP) if far >= FAR else max(low, typical / CHEAP)), typical
 
 
-def _next_threshold(state: State, threshold: float, far: float) -> float:
-    """Eight times as much while far from the goal, twice, 1.3 times near it; over a gap in the costs in one step."""
-    following = threshold * (8.0 if far >= NEAR else 2.0 if far > 2 else 1.3)
-    keys = state.keys
-    if ((keys[::SPARSE] > threshold) & (keys[::SPARSE] <= following)).any():
-        return following
-    waiting = keys[(keys > threshold) & (keys < NEVER)]
-    return max(following, float(waiting.min())) if len(waiting) else NEVER
+def _next_threshold(keys: Array, threshold: float, share: float) -> float:
+    """What as large a share of the vertices can be had for as are still to go; only some of them will be collapsed at
+    once, since neighbours wait for one another. Measured against steps of fixed size: less error for the same time."""
+    costs = keys[(keys > 0) & (keys < NEVER)]
+    above = costs[costs > threshold]
+    if len(above) == 0:
+        return NEVER
+    enough = min(float(np.quantile(costs, max(share, 0.0))), threshold * MOST)
+    return max(enough, threshold * LEAST, float(above.min()))
 
 
 def _ceiling(state: State, rules: Rules) -> float:
