@@ -147,13 +147,13 @@ def test_a_column_of_weight_zero_is_carried_along(globe: Surface) -> None:
     height = globe.positions[globe.wedge_vertex, 1:2]
     wider = replace(
         globe,
-        attributes=np.concatenate([height, globe.attributes], axis=1).astype(np.float32),
-        weights=np.array([0, *globe.weights], np.float32),
+        attributes=np.concatenate([globe.attributes, height], axis=1).astype(np.float32),
+        weights=np.array([*globe.weights, 0], np.float32),
     )
     plain, carried = one(globe, 600).surface, one(wider, 600).surface
     assert np.array_equal(plain.corners, carried.corners)
-    assert np.array_equal(plain.attributes, carried.attributes[:, 1:])
-    assert np.abs(carried.attributes[:, 0] - carried.positions[carried.wedge_vertex, 1]).max() < 0.1
+    assert np.array_equal(plain.attributes, carried.attributes[:, :2])
+    assert np.abs(carried.attributes[:, 2] - carried.positions[carried.wedge_vertex, 1]).max() < 0.1
 
 
 def test_a_border_of_materials_is_kept() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.quadrics import position, slope, value
-from assetpipe.geometry.kernels.records import A0, A1, B0, B1, RING, VERTEX, Mesh
+from assetpipe.geometry.kernels.charts import stored, texture, turn
+from assetpipe.geometry.kernels.quadrics import position
+from assetpipe.geometry.kernels.records import A0, A1, B0, B1, INNER, RING, SORT, VERTEX, Mesh
 from assetpipe.geometry.kernels.rings import after, gather, is_inside, joinable
 from assetpipe.kernels import EXACT
 
@@ -44,70 +45,60 @@ def is_turned(m: Mesh, c: int, q: wp.vec3d, p: wp.vec3d) -> bool:
 
 
 @wp.func
-def coordinate(m: Mesh, w: int, j: int, o: wp.vec3d) -> wp.vec2d:
-    """Texture coordinate, in columns j and j + 1, of wedge w at offset o from its vertex."""
-    return wp.vec2d(value(m, w, j) + wp.dot(slope(m, w, j), o), value(m, w, j + 1) + wp.dot(slope(m, w, j + 1), o))
+def is_folded(m: Mesh, c: int, k: int, new: wp.vec2d) -> bool:
+    """Whether the face of corner c flips in texture set k when the corner goes to `new`."""
+    A = stored(m, m.wedge[after(c)], k)
+    e = stored(m, m.wedge[after(after(c))], k) - A
+    was = turn(e, stored(m, m.wedge[c], k) - A)
+    return was * turn(e, new - A) <= wp.float64(0.0) and was != wp.float64(0.0)
 
 
 @wp.func
-def blend(m: Mesh, a: int, b: int, j: int, oa: wp.vec3d, ob: wp.vec3d) -> wp.vec2d:
-    """Texture coordinate of wedges a and b joined, at offsets oa and ob from them."""
-    wa = wp.float64(m.weight[a])
-    wb = wp.float64(m.weight[b])
-    t = wp.float64(0.5)
-    if wa + wb > wp.float64(0.0):
-        t = wb / (wa + wb)
-    return coordinate(m, a, j, oa) * (wp.float64(1.0) - t) + coordinate(m, b, j, ob) * t
+def keeps_shape(m: Mesh, base: int, n: int, other: int, q: wp.vec3d, p: wp.vec3d) -> bool:
+    """Whether the faces of one end may follow it from q to p, the edge's left out."""
+    for i in range(n):
+        c = m.ring[base + i]
+        if m.vertex[after(c)] != other and m.vertex[after(after(c))] != other:
+            if is_turned(m, c, q, p):
+                return False
+    return True
 
 
 @wp.func
-def is_folded(m: Mesh, c: int, j: int, new: wp.vec2d) -> bool:
-    """Whether the face of corner c flips in the texture space of columns j and j + 1 when the corner goes to `new`."""
-    a = m.wedge[after(c)]
-    b = m.wedge[after(after(c))]
-    w = m.wedge[c]
-    A = wp.vec2d(value(m, a, j), value(m, a, j + 1))
-    e = wp.vec2d(value(m, b, j), value(m, b, j + 1)) - A
-    f = wp.vec2d(value(m, w, j), value(m, w, j + 1)) - A
-    g = new - A
-    was = e[0] * f[1] - e[1] * f[0]
-    return was * (e[0] * g[1] - e[1] * g[0]) <= wp.float64(0.0) and was != wp.float64(0.0)
-
-
-@wp.func
-def ring_fits(m: Mesh, base: int, n: int, other: int, s: int, q: wp.vec3d, p: wp.vec3d, away: wp.vec3d) -> bool:
-    """Whether the faces of one end may follow it from q to p, the edge's left out; `away`: p seen from the other."""
-    o = p - q
+def keeps_texture(m: Mesh, base: int, other: int, s: int, k: int, n: int, nu: int, o: wp.vec3d, away: wp.vec3d) -> bool:
+    """Whether they may in texture set k, when this end goes by o and the other by `away`."""
+    size = int(n)
     first = m.near[s, A0]
     second = m.near[s, A1]
     mate = m.near[s, B0]
     second_mate = m.near[s, B1]
     if base > 0:
+        size = int(nu)
         first = m.near[s, B0]
         second = m.near[s, B1]
         mate = m.near[s, A0]
         second_mate = m.near[s, A1]
-    textures = wp.where(m.stage < 3, m.textures, 0)
-    for t in range(wp.max(1, textures)):
-        known = wp.int32(-1)
-        new = wp.vec2d(wp.float64(0.0), wp.float64(0.0))
-        for i in range(n):
-            c = m.ring[base + i]
-            if m.vertex[after(c)] != other and m.vertex[after(after(c))] != other:
-                if t == 0 and is_turned(m, c, q, p):
-                    return False
-                if t < textures:
-                    w = m.wedge[c]
-                    if w != known:  # most rings have a single wedge
-                        if w == first:
-                            new = blend(m, w, mate, 2 * t, o, away)
-                        elif w == second:
-                            new = blend(m, w, second_mate, 2 * t, o, away)
-                        else:
-                            new = coordinate(m, w, 2 * t, o)
-                        known = int(w)
-                    if is_folded(m, c, 2 * t, new):
-                        return False
+    held = wp.int32(n)
+    held_u = wp.int32(nu)
+    if ((int(m.kind[other]) | int(m.kind[m.vertex[m.ring[base]]])) & SORT) == INNER:
+        held = wp.int32(0)  # within a chart nothing leaves the ring but by a fold
+        held_u = wp.int32(0)
+    known = wp.int32(-1)
+    new = wp.vec2d(wp.float64(0.0), wp.float64(0.0))
+    for i in range(size):
+        c = m.ring[base + i]
+        if m.vertex[after(c)] != other and m.vertex[after(after(c))] != other:
+            w = m.wedge[c]
+            if w != known:  # most rings have a single wedge
+                if w == first:
+                    new = texture(m, k, w, mate, o, away, held, held_u)
+                elif w == second:
+                    new = texture(m, k, w, second_mate, o, away, held, held_u)
+                else:
+                    new = texture(m, k, w, -1, o, away, held, held_u)
+                known = int(w)
+            if is_folded(m, c, k, new):
+                return False
     return True
 
 
@@ -125,6 +116,14 @@ def fits(m: Mesh, v: int, s: int, n: int, k: int, clock: int, x: wp.vec3d, low: 
     p = q + x
     if not joinable(m, v, u, n, nu, clock, k):
         return NO
-    if ring_fits(m, 0, n, u, s, q, p, p - r) and ring_fits(m, RING, nu, v, s, r, p, p - q):
-        return YES
-    return NO
+    if not keeps_shape(m, 0, n, u, q, p):
+        return NO
+    if not keeps_shape(m, RING, nu, v, r, p):
+        return NO
+    if m.stage < 3:
+        for k in range(m.textures):
+            if not keeps_texture(m, 0, u, s, k, n, nu, p - q, p - r):
+                return NO
+            if not keeps_texture(m, RING, v, s, k, n, nu, p - r, p - q):
+                return NO
+    return YES

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.geometry.kernels.charts import texture
 from assetpipe.geometry.kernels.quadrics import error_at, joined, position, slope, times, value
 from assetpipe.geometry.kernels.records import A0, A1, AREA, B0, B1, DEAD, RIM, RING, SORT, VALUE, VERTEX, C, Mesh
 from assetpipe.geometry.kernels.rings import after, gather
@@ -29,7 +30,15 @@ def within(m: Mesh, j: int, value: wp.float64) -> wp.float32:
 
 
 @wp.func
-def join_wedges(m: Mesh, a: int, b: int, x: wp.vec3d, d: wp.vec3d, p: wp.vec3d):
+def write_texture(m: Mesh, w: int, k: int, at: wp.vec2d):
+    """The value of wedge w in texture set k; the slope stays."""
+    for i in range(2):
+        a = m.solved[w, 2 * k + i]
+        m.solved[w, 2 * k + i] = wp.vec4f(a[0], a[1], a[2], within(m, 2 * k + i, at[i]))
+
+
+@wp.func
+def join_wedges(m: Mesh, a: int, b: int, x: wp.vec3d, d: wp.vec3d, p: wp.vec3d, n: int, nu: int):
     """Wedge a, at v, takes in wedge b, at offset d from it, and goes to offset x."""
     wa = wp.float64(m.weight[a])
     wb = wp.float64(m.weight[b])
@@ -38,6 +47,8 @@ def join_wedges(m: Mesh, a: int, b: int, x: wp.vec3d, d: wp.vec3d, p: wp.vec3d):
     if wa + wb > wp.float64(0.0):
         t = wb / (wa + wb)
     one = wp.float64(1.0)
+    for k in range(m.textures):
+        write_texture(m, a, k, texture(m, k, a, b, x, x - d, n, nu))
     for j in range(m.steering):
         ga = slope(m, a, j)
         gb = slope(m, b, j)
@@ -45,6 +56,8 @@ def join_wedges(m: Mesh, a: int, b: int, x: wp.vec3d, d: wp.vec3d, p: wp.vec3d):
         vb = value(m, b, j) + wp.dot(gb, x - d)
         g = ga * (one - t) + gb * t
         at = within(m, j, va * (one - t) + vb * t)
+        if j < 2 * m.textures:
+            at = m.solved[a, j][VALUE]
         m.solved[a, j] = wp.vec4f(wp.float32(g[0]), wp.float32(g[1]), wp.float32(g[2]), at)
     for j in range(m.carrying):
         va = wp.float64(m.carried[a, j])
@@ -55,26 +68,32 @@ def join_wedges(m: Mesh, a: int, b: int, x: wp.vec3d, d: wp.vec3d, p: wp.vec3d):
 
 
 @wp.func
-def move_wedge(m: Mesh, base: int, i: int, w: int, o: wp.vec3d):
+def move_wedge(m: Mesh, base: int, i: int, w: int, o: wp.vec3d, n: int, nu: int):
     """Once, though several corners of the ring have it."""
     for j in range(i):
         if m.wedge[m.ring[base + j]] == w:
             return
-    for j in range(m.steering):
+    for k in range(m.textures):
+        write_texture(m, w, k, texture(m, k, w, -1, o, o, n, nu))
+    for j in range(2 * m.textures, m.steering):
         a = m.solved[w, j]
         at = within(m, j, wp.float64(a[VALUE]) + wp.dot(slope(m, w, j), o))
         m.solved[w, j] = wp.vec4f(a[0], a[1], a[2], at)
 
 
 @wp.func
-def move_wedges(m: Mesh, base: int, n: int, s: int, o: wp.vec3d):
+def move_wedges(m: Mesh, base: int, s: int, both: int, o: wp.vec3d, n: int, nu: int):
     """Wedges of one end that have no partner across the edge follow by o along their own slopes."""
     if wp.dot(o, o) == wp.float64(0.0):
         return
-    for i in range(n):
+    size = wp.where(base > 0, nu, n)
+    for i in range(size):
         w = m.wedge[m.ring[base + i]]
-        if w != m.near[s, A0] and w != m.near[s, A1] and w != m.near[s, B0] and w != m.near[s, B1]:
-            move_wedge(m, base, i, w, o)
+        paired = w == m.near[s, A0] or w == m.near[s, B0]
+        if both != 0 and (w == m.near[s, A1] or w == m.near[s, B1]):
+            paired = True
+        if not paired:
+            move_wedge(m, base, i, w, o, n, nu)
 
 
 @wp.func
@@ -150,11 +169,11 @@ def join(m: Mesh, v: int, s: int, n: int, x: wp.vec3d):
     if a1 >= 0 and a1 != a0 and b1 != b0:
         both = 1
     move_record(m, v, s, p, d)
-    move_wedges(m, 0, n, s, x)
-    move_wedges(m, RING, nu, s, x - d)
-    join_wedges(m, a0, b0, x, d, p)
+    move_wedges(m, 0, s, both, x, n, nu)
+    move_wedges(m, RING, s, both, x - d, n, nu)
+    join_wedges(m, a0, b0, x, d, p, n, nu)
     if both != 0:
-        join_wedges(m, a1, b1, x, d, p)
+        join_wedges(m, a1, b1, x, d, p, n, nu)
     m.head[v] = -1
     end = relink(m, v, u, n, s, -1, 0, both)
     relink(m, v, u, nu, s, end, RING, both)
