@@ -1,4 +1,4 @@
-"""SCENE -> SCENE PER LEVEL: prepare, remove the hidden, decimate, trim; where things are drawn, how far surfaces lie apart."""
+"""SCENE -> SCENE PER LEVEL: prepare, remove the hidden, decimate, trim; where things are drawn, how far they differ."""
 
 from assetpipe.geometry.bounds import Bounds, scene_bounds
 from assetpipe.geometry.decimate import Decimated, decimate

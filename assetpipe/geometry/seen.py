@@ -22,7 +22,7 @@ from assetpipe.geometry.sights import Bools, Sights
 from assetpipe.queries.visibility import ROWS, THREADS, Ints, Onlookers
 
 QUICK = 8  # rays from each face
-REST = 2_000_000  # from all that are still unseen together, as many from one as the next:
+REST = 1_000_000  # from all that are still unseen together, as many from one as the next:
 LEAST, ENOUGH = 32, 1_024  # but so many from each
 PIECE = 4_096  # from all faces of a connected piece together
 PER_AREA = 65_536  # from one radius squared: a picture of 500 pixels would have as many there

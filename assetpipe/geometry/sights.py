@@ -68,9 +68,10 @@ def all_sights(scene: Scene) -> Iterator[Sights]:
 
 
 def fixed_meshes(scene: Scene) -> frozenset[int]:
-    """Meshes without morph targets that only still nodes show."""
-    still = still_nodes(scene)
-    loose = {node.mesh for at, node in enumerate(scene.nodes) if at not in still}
+    """Meshes without morph targets that only still nodes show, all of them in one of the document's scenes: a viewer
+    may bring in the others as it likes."""
+    shown = {place.node for each in _scenes(scene) for place in placements(each)} & still_nodes(scene)
+    loose = {node.mesh for at, node in enumerate(scene.nodes) if at not in shown}
     return frozenset(
         at
         for at, mesh in enumerate(scene.meshes)
