@@ -61,6 +61,8 @@ def bake(source: Staged, level: Surface, request: BakeRequest) -> Baked:
     """The same bytes on a CPU whatever the number of threads."""
     samples = request.samples or samples_for(source, level, request)
     layers = [each for each in source.layers if each.layer.map in request.maps or not request.maps]
+    if (level.normals is None or level.tangents is None) and any(each.layer.kind == "normal" for each in layers):
+        raise ValueError("a level without normals and tangents has no frame to bake a normal map into")
     maps = _empty_maps(layers, request, source.device)
     coverage = wp.zeros((request.px, request.px), dtype=wp.uint8, device=source.device)
     tolerance = TOUCHES / math.sqrt(samples)

@@ -63,7 +63,8 @@ def _numbers(rows: Array) -> Array:
 
 def _mean(weighted: Array, group: Array) -> Array:
     count = int(group.max(initial=-1)) + 1
-    total = np.stack([np.bincount(group, weighted[:, axis], count) for axis in range(3)], axis=1)
+    sums = [np.bincount(group, weighted[:, axis], count) for axis in range(3)]
+    total = np.stack(sums, axis=1).astype(np.float64)  # without triangles bincount gives integers
     length = np.linalg.norm(total, axis=1, keepdims=True)
     unit = np.divide(total, length, out=np.zeros_like(total), where=length > 1e-9)
     mean: Array = unit[group]

@@ -53,6 +53,9 @@ class Staged:
 def stage_source(source: Surface, layers: Sequence[Layer], device: Device) -> Staged:
     for name in KERNELS:
         load_on(f"{kernels.__name__}.{name}", device)
+    source.check()
+    rows = 1 + int(0 if source.materials is None else source.materials.max(initial=0))
+    assert all(len(layer.coats) >= rows for layer in layers), "a material without a coat"
     used = source.positions[source.indices]
     low, high = (used.min(axis=0), used.max(axis=0)) if len(used) else (np.zeros(3), np.zeros(3))
     centre = (low.astype(np.float64) + high) / 2
@@ -72,6 +75,7 @@ def stage_source(source: Surface, layers: Sequence[Layer], device: Device) -> St
 
 
 def stage_level(level: Surface, request: BakeRequest, staged: Staged) -> Any:
+    level.check()
     device, cage, struct = staged.device, build_cage(level), Level()
     points = _centred(level.positions, staged.centre)
     empty = np.zeros((0, 4), np.float32)

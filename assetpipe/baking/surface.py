@@ -44,6 +44,16 @@ class Surface:
     def triangles(self) -> int:
         return len(self.indices) // 3
 
+    def check(self) -> None:
+        """Kernels look at no bounds."""
+        count = len(self.positions)
+        by_vertex = [self.normals, self.tangents, self.colours, *self.uvs.values()]
+        assert int(self.indices.max(initial=0)) < max(count, 1), "indices beyond the positions"
+        assert all(values is None or len(values) == count for values in by_vertex), "attributes of different lengths"
+        for rows in (self.materials, self.parts):
+            assert rows is None or len(rows) == self.triangles, "not one row for each triangle"
+            assert rows is None or int(rows.min(initial=0)) >= 0, "a row below 0"
+
 
 @dataclass(frozen=True, eq=False)
 class Texture:

@@ -49,6 +49,8 @@ class Met:
 
 def stage_faces(points: Floats, corners: Array, parts: Array, device: str) -> tuple[Any, Any]:
     """(n, 3), (f, 3), (f,) -> the kernels' Faces, and the wp.Bvh that must live as long."""
+    if not len(corners):  # no hierarchy is about nothing: one triangle without area, of no part
+        points, corners, parts = np.zeros((1, 3), np.float32), np.zeros((1, 3), np.int32), np.array([-1])
     faces = Faces()
     faces.points = wp.array(points, dtype=wp.vec3, device=device)
     faces.corners = wp.array(np.ascontiguousarray(corners, np.int32).reshape(-1), dtype=int, device=device)
