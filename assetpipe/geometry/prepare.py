@@ -70,11 +70,8 @@ def _prepare_mesh(mesh: Mesh, scene: Scene, weld: float, counts: Counts) -> Mesh
     primitives = tuple(_prepare_primitive(primitive, scene, counts) for primitive in sound)
     kept = tuple(primitive for primitive in primitives if len(primitive.indices))
     counts["empty"] += len(primitives) - len(kept)
-    return (
-        mesh
-        if all(a is b for a, b in zip(kept, mesh.primitives, strict=False)) and kept
-        else replace(mesh, primitives=kept)
-    )
+    same = len(kept) == len(mesh.primitives) and all(a is b for a, b in zip(kept, mesh.primitives, strict=True))
+    return mesh if same else replace(mesh, primitives=kept)
 
 
 def _prepare_primitive(primitive: Primitive, scene: Scene, counts: Counts) -> Primitive:

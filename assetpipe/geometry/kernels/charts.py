@@ -89,8 +89,10 @@ def texture(m: Mesh, k: int, a: int, b: int, oa: wp.vec3d, ob: wp.vec3d, n: int,
     far = wp.length_sq(best - p)
     for i in range(n + nu):
         c = m.ring[wp.where(i < n, i, RING + i - n)]
-        w = m.wedge[c]
-        if w == a or w == b:
+        theirs = m.wedge[c] == a
+        if m.wedge[c] == b:
+            theirs = True
+        if theirs:
             q = within_face(m, c, k, p)
             off = wp.length_sq(q - p)
             if off < far:

@@ -58,9 +58,10 @@ def keeps_shape(m: Mesh, base: int, n: int, other: int, q: wp.vec3d, p: wp.vec3d
     """Whether the faces of one end may follow it from q to p, the edge's left out."""
     for i in range(n):
         c = m.ring[base + i]
-        if m.vertex[after(c)] != other and m.vertex[after(after(c))] != other:
-            if is_turned(m, c, q, p):
-                return False
+        if m.vertex[after(c)] == other or m.vertex[after(after(c))] == other:
+            continue
+        if is_turned(m, c, q, p):
+            return False
     return True
 
 
