@@ -123,8 +123,8 @@ CLEAR = wp.constant(1.0e-5)
 """Of the radius: rays start this far in front of the face; what lies nearer does not hide it."""
 MIX = wp.constant(1640531535)
 """2^32 less 2^32 / golden ratio"""
-WAYS = wp.constant(16)
-"""Rays about a way that is known: from along it to 0.4 aside."""
+WAYS = wp.constant(32)
+"""Rays about a way that is known: from along it to 0.5 aside."""
 PULL = wp.constant(0.005)
 """How far points on the border of a face are pulled in, as a share of the face."""
 
@@ -253,4 +253,4 @@ def _follow(
             if _escapes(world, origin, d):
                 ways[i] = d
                 break
-        wide = wp.max(wide * 1.3, 0.01)
+        wide = wp.max(wide * 1.14, 0.01)
