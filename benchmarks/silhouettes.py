@@ -1,7 +1,7 @@
 """Do the levels look like their sources? Silhouettes and pictures from six sides, and a contact sheet for the eye.
 
     python benchmarks/silhouettes.py                           all samples and ../shared/models: a table on stdout
-    python benchmarks/silhouettes.py gadget scan --no-ssim     these alone, silhouettes only: seconds, not minutes
+    python benchmarks/silhouettes.py gadget scan --ssim-px 0   these alone, silhouettes only: seconds, not minutes
     python benchmarks/silhouettes.py --sheet docs/pictures/levels.webp
 
 Each level is read back from its GLB and drawn in squares of its `screen_px`, framed by the source's box, beside the
@@ -59,12 +59,12 @@ class Row:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a sample, `scan` too, or a shared model")
-    parser.add_argument("--no-ssim", action="store_true", help="silhouettes only")
+    parser.add_argument("--ssim-px", type=int, default=2160, help="no pictures larger than this (default: %(default)s)")
     parser.add_argument("--sheet", type=Path, metavar="FILE.webp", help="write the contact sheet there")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "out", help="default: %(default)s")
     asked = parser.parse_args()
     sources = dict(find_sources(asked.names, asked.out))
-    rows = [row for name, path in sources.items() for row in judge(name, path, asked.out, ssim=not asked.no_ssim)]
+    rows = [row for name, path in sources.items() for row in judge(name, path, asked.out, most_px=asked.ssim_px)]
     print(table(rows))
     if asked.sheet:
         asked.sheet.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def make_sample(name: str, out: Path) -> Path:
     return path
 
 
-def judge(name: str, path: Path, out: Path, *, ssim: bool) -> Iterator[Row]:
+def judge(name: str, path: Path, out: Path, *, most_px: int) -> Iterator[Row]:
     say(f"{name}: building")
     build(path, out=out / "levels", asset=name.lower(), config=CONFIG)
     source = read(path)
@@ -99,7 +99,7 @@ def judge(name: str, path: Path, out: Path, *, ssim: bool) -> Iterator[Row]:
         start = time.perf_counter()
         scene = read(level_file(name, level, out))
         overlap = silhouette_iou(source, scene, settings.screen_px)
-        likeness = picture_ssim(source, scene, settings.screen_px) if ssim else None
+        likeness = picture_ssim(source, scene, settings.screen_px) if settings.screen_px <= most_px else None
         say(f"{name}: {level}: {overlap.worst:.4f} ({time.perf_counter() - start:.1f} s)")
         yield Row(name, level, drawn_triangles(scene), overlap, likeness)
 
@@ -114,21 +114,14 @@ def read(path: Path) -> Scene:
 
 
 def table(rows: Sequence[Row]) -> str:
-    head = (
-        "model",
-        "level",
-        "screen px",
-        "triangles",
-        "IoU, worst view",
-        "IoU, mean",
-        "SSIM, worst view",
-        "SSIM, mean",
-    )
+    head = ["model", "level", "screen px", "triangles", "IoU, worst view", "IoU, mean"]
+    with_ssim = any(row.likeness for row in rows)
+    head += ["SSIM, worst view", "SSIM, mean"] if with_ssim else []
     lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     for row in rows:
         cells = [row.model, row.level, f"{CONFIG.levels[row.level].screen_px:,}", f"{row.triangles:,}"]
-        cells += [f"{row.overlap.worst:.4f}", f"{row.overlap.mean:.4f}"]
-        cells += [f"{row.likeness.worst:.4f}", f"{row.likeness.mean:.4f}"] if row.likeness else ["", ""]
+        for found in (row.overlap, row.likeness) if with_ssim else (row.overlap,):
+            cells += [f"{found.worst:.4f}", f"{found.mean:.4f}"] if found else ["", ""]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
