@@ -95,8 +95,8 @@ def outlines(scene: Scene) -> Iterator[Drawable]:
 
 
 def as_shipped(scene: Scene, compression: Compression) -> Scene:
-    """Positions as they will be decoded: on the lattice of the file. On strings two pixels thin that can be seen: the
-    racket's `high` covers 0.9999 of its source before and 0.996 after, seen from its end."""
+    """Positions as they will be decoded: on the lattice of the file. On thin strings that can be counted: from above, the
+    TennisRacquet's `high` overlaps 0.9999 with its source before and 0.9961 after."""
     if compression.geometry == "none":
         return scene
     grids = position_grids(scene, compression.position_bits)

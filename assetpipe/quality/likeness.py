@@ -5,7 +5,7 @@ Red, green and blue are compared each for itself and averaged: luma alone would 
 its neighbour. Pictures are sRGB bytes over a grey, so that the outline counts on a bright product and on a dark one.
 
 The mean is taken over the pixels that either model covers, and those whose window reaches one: the background is the
-same in both, scores 1, and would make a racket look better than a ball (the sample racket's `preview` from the front:
+same in both, scores 1, and would make a racket look better than a ball (the TennisRacquet's `preview`, front view:
 0.92 over the model, 0.99 over the picture).
 """
 
