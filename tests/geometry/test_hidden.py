@@ -30,7 +30,7 @@ REAL = [
     )
     if path.exists()
 ]
-BALL = shapes.sphere(24).triangles
+BALL = shapes.sphere(16).triangles
 GLASSES: dict[str, Json] = {
     "blend": {"alphaMode": "BLEND"},
     "mask": {"alphaMode": "MASK"},
@@ -49,7 +49,7 @@ def scene(*parts: tuple[Primitive, Json], materials: tuple[Json, ...] = (), **do
 
 
 def ball(radius: float = 1.0, material: int | None = None) -> Primitive:
-    return shapes.sphere(24, radius, material)
+    return shapes.sphere(16, radius, material)
 
 
 def turned(primitive: Primitive) -> Primitive:
