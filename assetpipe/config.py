@@ -51,7 +51,7 @@ class Geometry(Settings):
 
 class Textures(Settings):
     atlas: Literal["auto", "always", "never"]
-    atlas_growth: Annotated[float, Field(ge=1)]
+    atlas_draw_texels: Count
     atlas_loss: Annotated[float, Field(ge=1)]
     format: Literal["webp", "jpeg", "png", "ktx2"]
     colour_quality: Quality

@@ -8,11 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from assetpipe.asset import Array
-from assetpipe.atlas.kernels.cover import Ints
+from assetpipe.atlas.kernels.cover import Ints, own_texels
 from assetpipe.atlas.lookups import Doubles
 from assetpipe.atlas.outlines import Outline
 from assetpipe.atlas.plan import Atlas
 from assetpipe.atlas.slots import Sheet
+
+MASK = 1 << 26
+"""Texels of a plane beyond which averages take all that they cover."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +65,16 @@ class Piece:
         """(3 t, 2) corners of the triangles in the outline's plane"""
         points: Doubles = self.outline.points[self.outline.corners[self.faces].reshape(-1)]
         return points
+
+    @cached_property
+    def shown(self) -> tuple[Doubles, Array] | None:
+        """The corner of a mask in the outline's plane, and the mask: (h, w) uint8, the texels that triangles show."""
+        low = np.floor(self.plane.min(axis=0)) - 1
+        width, height = (int(side) + 2 for side in np.ceil(self.plane.max(axis=0)) - low)
+        if width * height > MASK:
+            return None
+        corners = np.arange(len(self.plane)).reshape(-1, 3)
+        return low, (own_texels(self.plane - low, corners, (0, 0, width, height)) >= 0).astype(np.uint8)
 
     @property
     def scale(self) -> float:

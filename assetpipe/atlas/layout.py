@@ -7,7 +7,7 @@ one its texels, and their averages, are the source's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,14 +112,12 @@ def gather(outlines: Sequence[Outline]) -> Patches:
     )
 
 
-def sizes(px: int, texels: float) -> Iterator[tuple[int, int]]:
-    """Widths and heights that are powers of two, square or one twice the other, smallest first."""
-    side = SMALLEST
-    while side <= px:
-        for size in ((side, side), (2 * side, side), (side, 2 * side)):
-            if max(size) <= px and (size[0] * size[1] <= texels or side == SMALLEST):
-                yield size
-        side *= 2
+def sizes(px: int) -> list[tuple[int, int]]:
+    """Widths and heights that are powers of two, neither more than four times the other: those with fewest texels
+    first, and of these the squarest, for that keeps most texels on a level whose longest side is limited."""
+    sides = [side for side in (1 << at for at in range(15)) if SMALLEST <= side <= px]
+    every = [(width, height) for width in sides for height in sides if max(width, height) <= 4 * min(width, height)]
+    return sorted(every, key=lambda size: (size[0] * size[1], max(size), -size[0]))
 
 
 def lay_out(patches: Patches, candidates: Sequence[tuple[int, int]], coarsest: int) -> Layout:

@@ -20,7 +20,7 @@ from assetpipe.atlas.paints import Paint
 from assetpipe.transforms import largest_scale, placements
 
 Ints = NDArray[np.int32]
-WINDOW = 4096
+WINDOW = 2048
 """Cells per side in which overlaps are looked for: texels, or more of them where an outline spans more."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,15 +17,13 @@ from assetpipe.atlas.kernels.cover import own_texels
 from assetpipe.atlas.kernels.dilate import dilate
 from assetpipe.atlas.kernels.resample import Seen, Way, resample
 from assetpipe.atlas.lookups import MIRROR, REPEAT, Doubles, Lookup, Pictures
-from assetpipe.atlas.outlines import Outline
 from assetpipe.atlas.paints import Ink
 from assetpipe.atlas.plan import Atlas
 from assetpipe.atlas.slots import Sheet
+from assetpipe.atlas.worth import halvings, own_lookups
 
 STRIP = 1 << 20
 """Texels worked on at a time, per thread: 40 MB of float32, with what goes along."""
-MASK = 1 << 26
-"""Texels of a plane beyond which averages take all that they cover."""
 ON_LATTICE = 1e-6
 
 
@@ -48,32 +45,14 @@ def _canvas(scene: Scene, atlas: Atlas, sheet: Sheet) -> Canvas:
     opaque = scene.materials[atlas.members[0]].alpha_mode == "OPAQUE"
     if "a" in sheet.channels and not (sheet.name == "baseColor" and opaque):
         components = "rgba"
-    half = _halvings(atlas, sheet)
+    half = halvings(atlas.outlines, atlas.layout, sheet)
     width, height = (side >> half for side in atlas.layout.size)
     texels = np.zeros((height, width, len(components)), np.uint8)
     return Canvas(atlas, sheet, components, half, texels, np.zeros((height, width), np.uint8))
 
 
-def _halvings(atlas: Atlas, sheet: Sheet) -> int:
-    """How often the sheet can be halved before any map of it loses a texel: a constant needs few."""
-    most = (atlas.layout.cell // 2).bit_length() - 1
-    first = atlas.layout.first
-    for at, each in enumerate(atlas.outlines):
-        scale = float(atlas.layout.scale[first[at] : first[at + 1]].max())
-        for lookup in _own_lookups(each, sheet):
-            if not each.frame.unique:
-                return 0
-            finer = scale * each.paint.lookups[0].density / lookup.density if lookup.density else 1.0
-            most = min(most, max(0, math.floor(math.log2(finer) + 1e-6)))
-    return most
-
-
 def _lookups(atlas: Atlas, sheet: Sheet) -> set[Lookup]:
-    return {lookup for each in atlas.outlines for lookup in _own_lookups(each, sheet)}
-
-
-def _own_lookups(outline: Outline, sheet: Sheet) -> set[Lookup]:
-    return {ink.lookup for ink in outline.paint.inks[sheet.name].values() if ink.lookup}
+    return {lookup for each in atlas.outlines for lookup in own_lookups(each, sheet)}
 
 
 def _pieces(canvas: Canvas) -> Iterator[Piece]:
@@ -235,13 +214,12 @@ def _averaged(
 
 def _seen(piece: Piece, way: Way) -> Seen | None:
     """Where a texel covers several of the source, those of neighbours in the source stay out of it."""
-    if np.abs(way.turns).sum(axis=1).max() < 1.0 + 1e-6:
+    turn = way.turns[0].reshape(2, 2)
+    if len(way.turns) > 1 or abs(np.linalg.det(turn)) < 1e-12 or np.abs(turn).sum(axis=0).max() < 1.0 + 1e-6:
         return None
-    low = np.floor(piece.plane.min(axis=0)) - 1
-    width, height = (int(side) + 2 for side in np.ceil(piece.plane.max(axis=0)) - low)
-    if width * height > MASK:
+    if piece.shown is None:
         return None
-    corners = np.arange(len(piece.plane)).reshape(-1, 3)
-    mask = own_texels(piece.plane - low, corners, (0, 0, width, height)) >= 0
-    shift = -piece.shift / piece.scale - low
-    return Seen(mask.astype(np.uint8), 1 / piece.scale, (float(shift[0]), float(shift[1])))
+    low, mask = piece.shown
+    (a, b), (c, d) = back = np.linalg.inv(turn) / piece.scale
+    move = -back @ way.moves[0] - piece.shift / piece.scale - low
+    return Seen(mask, (float(a), float(b), float(c), float(d)), (float(move[0]), float(move[1])))

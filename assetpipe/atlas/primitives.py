@@ -18,11 +18,11 @@ def merge_primitives(primitives: Sequence[Primitive], among: set[int]) -> list[P
     groups: dict[str, list[int]] = {}
     for at, each in enumerate(primitives):
         own = each.material in among
-        groups.setdefault(_likeness(each) if own else str(at), []).append(at)
-    return [_concatenated([primitives[at] for at in group]) for group in groups.values()]
+        groups.setdefault(likeness(each) if own else str(at), []).append(at)
+    return [concatenate([primitives[at] for at in group]) for group in groups.values()]
 
 
-def _likeness(primitive: Primitive) -> str:
+def likeness(primitive: Primitive) -> str:
     """What must agree. Colours that are missing are white."""
     names = sorted(name for name in primitive.attributes if name != WHITE)
     shapes = [(name, primitive.attributes[name].shape[1], primitive.attributes[name].dtype.str) for name in names]
@@ -30,7 +30,7 @@ def _likeness(primitive: Primitive) -> str:
     return json.dumps([primitive.mode, shapes, targets, primitive.json], sort_keys=True)
 
 
-def _concatenated(primitives: Sequence[Primitive]) -> Primitive:
+def concatenate(primitives: Sequence[Primitive]) -> Primitive:
     if len(primitives) == 1:
         return primitives[0]
     primitives = [_coloured(each, _colours(primitives)) for each in primitives]

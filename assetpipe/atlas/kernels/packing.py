@@ -21,6 +21,8 @@ GOLDEN = 0.6180339887498949
 
 def pack(masks: list[Array], size: tuple[int, int]) -> Ints | None:
     """(height, width) bool of each patch -> (p, 2) left and top, None where `size` (width, height) holds too little."""
+    if not masks:
+        return np.zeros((0, 2), np.int32)
     load(__name__)
     cells = [_scattered(mask) for mask in masks]
     order = sorted(range(len(masks)), key=lambda at: (-masks[at].size, -max(masks[at].shape), masks[at].shape, at))
@@ -36,7 +38,7 @@ def pack(masks: list[Array], size: tuple[int, int]) -> Ints | None:
     places = wp.full((len(masks), 2), -1, dtype=int, device="cpu")
     wp.launch(_place, dim=1, inputs=[*arrays, int(across), taken, places], device="cpu")
     found = places.numpy()
-    if len(found) and found[-1, 0] < 0:
+    if found[-1, 0] < 0:
         return None
     ordered = np.empty_like(found)
     ordered[order] = found

@@ -35,10 +35,9 @@ class Seen:
 
     mask: Array
     """(h, w) uint8"""
-    scale: float
-    """plane texels per texel of the sheet"""
-    shift: tuple[float, float]
-    """of the mask's corner"""
+    turn: tuple[float, float, float, float]
+    """row by row, texels of the source -> of the mask"""
+    move: tuple[float, float]
 
 
 def resample(
@@ -55,8 +54,7 @@ def resample(
     job.weighted = int(weighted and source.shape[2] == 4)
     job.seen = int(seen is not None)
     if seen is not None:
-        job.seen_scale = wp.float64(seen.scale)
-        job.seen_shift = wp.vec2d(*seen.shift)
+        job.seen_turn, job.seen_move = wp.vec4d(*seen.turn), wp.vec2d(*seen.move)
     mask = seen.mask if seen is not None else np.zeros((1, 1), np.uint8)
     inputs = [
         wp.array(np.ascontiguousarray(source), dtype=wp.uint8, device="cpu", copy=False),
@@ -80,40 +78,59 @@ class Job:
     wrap_v: int
     weighted: int
     seen: int
-    seen_scale: wp.float64
-    seen_shift: wp.vec2d
+    seen_turn: wp.vec4d
+    seen_move: wp.vec2d
 
 
 @wp.func
 def _wrapped(at: int, size: int, mode: int) -> int:
+    if at >= 0 and at < size:
+        return at
     if mode == 10497:
         at = at % size
-        if at < 0:
-            at = at + size
-        return at
+        return wp.where(at < 0, at + size, at)
     if mode == 33648:
         at = at % (2 * size)
-        if at < 0:
-            at = at + 2 * size
+        at = wp.where(at < 0, at + 2 * size, at)
         return wp.min(at, 2 * size - 1 - at)
     return wp.clamp(at, 0, size - 1)
 
 
 @wp.func
 def _samples(a: wp.float64, b: wp.float64) -> int:
-    """For a step of a texel that moves (a, b) in the source."""
-    return wp.clamp(int(wp.ceil(wp.sqrt(a * a + b * b) - wp.float64(1.0e-3))), 1, 64)
+    """For a step of a texel that moves (a, b) in the source. A quarter of a texel more than one is left to the bilinear
+    lookup, which blurs less than a second sample would."""
+    return wp.clamp(int(wp.ceil(wp.sqrt(a * a + b * b) - wp.float64(0.25))), 1, 64)
 
 
 @wp.func
-def _is_seen(mask: wp.array2d(dtype=wp.uint8), job: Job, x: wp.float64, y: wp.float64) -> bool:
-    if job.seen == 0:
-        return True
-    column = int(wp.floor(x * job.seen_scale + job.seen_shift[0]))
-    row = int(wp.floor(y * job.seen_scale + job.seen_shift[1]))
+def _is_seen(mask: wp.array2d(dtype=wp.uint8), job: Job, u: int, v: int) -> bool:
+    """The texel (u, v) of the source, not yet wrapped."""
+    x = wp.float64(u) + wp.float64(0.5)
+    y = wp.float64(v) + wp.float64(0.5)
+    column = int(wp.floor(job.seen_turn[0] * x + job.seen_turn[1] * y + job.seen_move[0]))
+    row = int(wp.floor(job.seen_turn[2] * x + job.seen_turn[3] * y + job.seen_move[1]))
     if column < 0 or row < 0 or column >= mask.shape[1] or row >= mask.shape[0]:
         return False
     return mask[row, column] != wp.uint8(0)
+
+
+@wp.func
+def _snapped(at: wp.float64) -> wp.float64:
+    """Rounding must not blur what lies on the lattice."""
+    near = wp.round(at)
+    return wp.where(wp.abs(at - near) < wp.float64(1.0e-4), near, at)
+
+
+@wp.func
+def _texel(source: wp.array3d(dtype=wp.uint8), tables: wp.array2d(dtype=float), y: int, x: int) -> wp.vec4:
+    red = tables[0, int(source[y, x, 0])]
+    green = tables[1, int(source[y, x, 1])]
+    blue = tables[2, int(source[y, x, 2])]
+    alpha = wp.float32(1.0)
+    if source.shape[2] == 4:
+        alpha = tables[3, int(source[y, x, 3])]
+    return wp.vec4(red, green, blue, alpha)
 
 
 @wp.kernel
@@ -135,56 +152,45 @@ def _resample(
     move = moves[t]
     across = _samples(turn[0], turn[2])
     down = _samples(turn[1], turn[3])
-    one = wp.float64(1.0)
     half = wp.float64(0.5)
     total = wp.vec4(0.0, 0.0, 0.0, 0.0)
     plain = wp.vec4(0.0, 0.0, 0.0, 0.0)
     count = wp.float32(0.0)
     weight = wp.float32(0.0)
-    channels = source.shape[2]
     for attempt in range(2):
         if count == 0.0:
             for j in range(down):
                 for i in range(across):
                     x = wp.float64(column + job.left) + (wp.float64(i) + half) / wp.float64(across)
                     y = wp.float64(row + job.top) + (wp.float64(j) + half) / wp.float64(down)
-                    if attempt == 1 or _is_seen(mask, job, x, y):
-                        u = turn[0] * x + turn[1] * y + move[0] - half
-                        v = turn[2] * x + turn[3] * y + move[1] - half
-                        fu = u - wp.floor(u)
-                        fv = v - wp.floor(v)
+                    if attempt == 0 or job.seen == 1:
+                        u = _snapped(turn[0] * x + turn[1] * y + move[0] - half)
+                        v = _snapped(turn[2] * x + turn[3] * y + move[1] - half)
                         iu = int(wp.floor(u))
                         iv = int(wp.floor(v))
-                        # Rounding must not blur what lies on the lattice.
-                        if fu < wp.float64(1.0e-4):
-                            fu = wp.float64(0.0)
-                        if fu > one - wp.float64(1.0e-4):
-                            fu = wp.float64(0.0)
-                            iu = iu + 1
-                        if fv < wp.float64(1.0e-4):
-                            fv = wp.float64(0.0)
-                        if fv > one - wp.float64(1.0e-4):
-                            fv = wp.float64(0.0)
-                            iv = iv + 1
-                        count += 1.0
-                        for tap in range(4):
-                            du = tap % 2
-                            dv = tap // 2
-                            w = wp.where(du == 0, one - fu, fu) * wp.where(dv == 0, one - fv, fv)
-                            if w > wp.float64(0.0):
-                                sx = _wrapped(iu + du, source.shape[1], job.wrap_u)
-                                sy = _wrapped(iv + dv, source.shape[0], job.wrap_v)
-                                value = wp.vec4(0.0, 0.0, 0.0, 1.0)
-                                for k in range(channels):
-                                    value[k] = tables[k, int(source[sy, sx, k])]
-                                share = float(w)
-                                plain += value * share
-                                if job.weighted == 1:
-                                    share = share * value[3]
-                                weight += share
-                                total += value * share
-    for k in range(channels):
-        if k == 3 or weight == 0.0:
-            out[row, column, k] = plain[k] / count
-        else:
-            out[row, column, k] = total[k] / weight
+                        fu = float(u - wp.floor(u))
+                        fv = float(v - wp.floor(v))
+                        for dv in range(2):
+                            wv = wp.where(dv == 0, 1.0 - fv, fv)
+                            sy = _wrapped(iv + dv, source.shape[0], job.wrap_v)
+                            for du in range(2):
+                                share = wv * wp.where(du == 0, 1.0 - fu, fu)
+                                if share > 0.0 and (
+                                    attempt == 1 or job.seen == 0 or _is_seen(mask, job, iu + du, iv + dv)
+                                ):
+                                    count += share
+                                    sx = _wrapped(iu + du, source.shape[1], job.wrap_u)
+                                    value = _texel(source, tables, sy, sx)
+                                    plain += value * share
+                                    if job.weighted == 1:
+                                        share = share * value[3]
+                                    weight += share
+                                    total += value * share
+    if weight == 0.0:
+        total = plain
+        weight = count
+    out[row, column, 0] = total[0] / weight
+    out[row, column, 1] = total[1] / weight
+    out[row, column, 2] = total[2] / weight
+    if source.shape[2] == 4:
+        out[row, column, 3] = plain[3] / count

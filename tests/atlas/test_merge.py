@@ -1,0 +1,356 @@
+"""The rules by which materials become one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from assetpipe.asset import Array, Image, Json, Material, Scene
+from assetpipe.atlas import merge, place, plan_atlas
+from assetpipe.container import prune
+from tests.atlas.looks import FINE, looks, pictures, quad, scene, settings, square
+from tests.textures.pictures import bumps, checkerboard, cloth, png
+
+
+def noise(side: int, channels: int = 3, seed: int = 1) -> Image:
+    return png(np.random.default_rng(seed).integers(0, 256, (side, side, channels), np.uint8))
+
+
+def painted(texture: int | None, transform: Json | None = None, **more: object) -> Material:
+    info: Json = {} if texture is None else {"baseColorTexture": {"index": texture}}
+    if transform:
+        info["baseColorTexture"]["extensions"] = {"KHR_texture_transform": transform}
+    return Material({"pbrMetallicRoughness": info, **more})
+
+
+def merged(source: Scene, **changes: object) -> Scene:
+    """With the primitives in the order of the source's."""
+    plan = plan_atlas(source, settings(**changes), FINE, pictures())
+    return prune(place(source, plan, pictures()))
+
+
+def assert_alike(source: Scene, result: Scene, tolerance: float = 0.004) -> None:
+    before, after = looks(source), looks(result)
+    for name in before:
+        np.testing.assert_allclose(after[name], before[name], atol=tolerance, err_msg=name)
+
+
+def two_noises() -> Scene:
+    return scene(
+        [quad(square(0.1, 0.1, 0.9, 0.9), 0), quad(square(0.2, 0.3, 0.5, 0.8), 1, at=2)],
+        [painted(0), painted(1)],
+        [noise(64), noise(128, seed=2)],
+    )
+
+
+def test_two_materials_become_one_primitive_that_looks_the_same() -> None:
+    """Texels move as they are: at every point the colour is the source's to the last bit of a code."""
+    source = two_noises()
+    result = merged(source)
+    assert [len(result.materials), len(result.images), len(result.meshes[0].primitives)] == [1, 1, 1]
+    assert_alike(source, result, 1e-5)
+
+
+def test_texels_are_copied_to_the_bit() -> None:
+    """A chart at a scale of one is found in the atlas as it is in the source."""
+    source = two_noises()
+    result = merged(source)
+    atlas = pictures().decode(result.images[0])
+    own = pictures().decode(source.images[1])[39:102, 26:63]
+    windows = np.lib.stride_tricks.sliding_window_view(atlas, own.shape)[..., 0, :, :, :]
+    assert (windows == own).all(axis=(2, 3, 4)).any()
+
+
+def test_factors_become_texels() -> None:
+    """Colours, roughness, metalness, occlusion's strength, a normal map's scale and emission are what they were."""
+    maps = [png(cloth(64, 4)), png(cloth(64, seed=3)), png(bumps(64)), png(cloth(64, seed=5))]
+    full = {
+        "pbrMetallicRoughness": {
+            "baseColorTexture": {"index": 0},
+            "baseColorFactor": [0.5, 0.9, 0.2, 1.0],
+            "metallicRoughnessTexture": {"index": 1},
+            "roughnessFactor": 0.7,
+            "metallicFactor": 0.4,
+        },
+        "occlusionTexture": {"index": 1, "strength": 0.6},
+        "normalTexture": {"index": 2, "scale": 0.5},
+        "emissiveTexture": {"index": 3},
+        "emissiveFactor": [1, 0.5, 0],
+        "extensions": {"KHR_materials_emissive_strength": {"emissiveStrength": 4.0}},
+    }
+    bumpy = {"normalTexture": {"index": 2, "scale": 1.5}, "occlusionTexture": {"index": 3, "strength": 0.3}}
+    plain = {"pbrMetallicRoughness": {"baseColorFactor": [0.02, 0.6, 0.3, 1], "roughnessFactor": 0.2}}
+    source = scene(
+        [quad(square(0.1, 0.1, 0.8, 0.8), at, at=2 * at) for at in range(3)],
+        [Material(full), Material(bumpy), Material(plain)],
+        maps,
+    )
+    result = merged(source)
+    assert len(result.meshes[0].primitives) == 1
+    # A step of sRGB is 0.009 of light at its brightest; a normal of 8 bits is off by 0.008, more where it is flattened.
+    before, after = looks(source), looks(result)
+    for name, tolerance in {"baseColor": 0.006, "occlusion": 0.003, "roughness": 0.003, "metallic": 0.003}.items():
+        np.testing.assert_allclose(after[name], before[name], atol=tolerance, err_msg=name)
+    np.testing.assert_allclose(after["normal"], before["normal"], atol=0.02)
+    np.testing.assert_allclose(after["emission"], before["emission"], atol=0.02)
+
+
+def test_factors_that_all_share_stay_factors() -> None:
+    """Where nothing differs, the texels keep their full precision."""
+    source = two_noises()
+    shared = {"baseColorFactor": [0.05, 0.1, 0.2, 1]}
+    materials = tuple(
+        Material({"pbrMetallicRoughness": {**each.json["pbrMetallicRoughness"], **shared}}) for each in source.materials
+    )
+    source = replace(source, materials=materials)
+    result = merged(source)
+    assert result.materials[0].json["pbrMetallicRoughness"]["baseColorFactor"] == shared["baseColorFactor"]
+    assert_alike(source, result, 1e-6)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        {"scale": [0.5, 0.5], "offset": [0.2, 0.1]},
+        {"scale": [2.0, 3.0]},
+        {"scale": [-1.0, 1.0]},
+        {"rotation": math.pi / 2},
+        {"rotation": 0.4, "scale": [1.5, 1.5], "offset": [0.3, 0.7]},
+    ],
+)
+def test_transforms_of_textures_are_baked(transform: Json) -> None:
+    """KHR_texture_transform is gone, what it showed is there."""
+    source = scene(
+        [quad(square(0.1, 0.1, 0.9, 0.9), 0), quad(square(0.1, 0.2, 0.9, 0.8), 1, at=2)],
+        [painted(0, transform), painted(1)],
+        [png(cloth(64)), png(cloth(64, seed=9))],
+    )
+    result = merged(source)
+    assert "KHR_texture_transform" not in str(result.materials[0].json)
+    assert_alike(source, result, 1e-5)
+
+
+def test_maps_with_transforms_of_their_own_are_aligned() -> None:
+    """One material whose maps are placed differently: the finest one sets the lattice, the other is drawn onto it."""
+    turned = {"KHR_texture_transform": {"rotation": 0.3, "scale": [0.7, 0.7]}}
+    mixed = {
+        "pbrMetallicRoughness": {
+            "baseColorTexture": {"index": 0},
+            "metallicRoughnessTexture": {"index": 1, "extensions": turned},
+        }
+    }
+    source = scene(
+        [quad(square(0.1, 0.1, 0.9, 0.9), 0), quad(square(0.1, 0.2, 0.9, 0.8), 1, at=2)],
+        [Material(mixed), painted(0)],
+        [png(cloth(128)), png(cloth(32, seed=9))],
+    )
+    assert_alike(source, merged(source), 0.02)
+
+
+@pytest.mark.parametrize("wrap", [10497, 33648, 33071])
+def test_pictures_go_on_beyond_their_edges_as_samplers_say(wrap: int) -> None:
+    """Repeated, mirrored or held: unrolled into texels of their own."""
+    source = scene(
+        [quad(square(-0.7, -0.2, 2.1, 1.6), 0), quad(square(0.1, 0.2, 0.9, 0.8), 1, at=4)],
+        [painted(0), painted(1)],
+        [png(cloth(64)), noise(64)],
+        samplers=[{"wrapS": wrap, "wrapT": wrap}],
+    )
+    assert_alike(source, merged(source), 1e-5)
+
+
+def test_maps_by_two_uv_sets_are_brought_to_one() -> None:
+    """Colour tiles by one set, occlusion is unique by another: the result has one set that serves both."""
+    second = np.float32([(0.1, 0.9), (0.5, 0.95), (0.12, 0.4), (0.6, 0.5)])
+    both = {
+        "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}},
+        "occlusionTexture": {"index": 1, "texCoord": 1},
+    }
+    source = scene(
+        [quad(square(0, 0, 3, 3), 0, TEXCOORD_1=second), quad(square(0.1, 0.2, 0.9, 0.8), 1, at=4)],
+        [Material(both), painted(2)],
+        [png(cloth(64)), png(cloth(64, seed=4)), noise(64)],
+    )
+    result = merged(source)
+    assert not [name for name in result.meshes[0].primitives[0].attributes if name == "TEXCOORD_1"]
+    assert_alike(source, result, 0.06)
+
+
+def test_mirrored_halves_share_their_texels() -> None:
+    """What overlaps in the source overlaps in the atlas: no texel is stored twice."""
+    half, mirrored = square(0.05, 0.05, 0.95, 0.95), square(0.95, 0.05, 0.05, 0.95)
+    source = scene(
+        [quad(half, 0), quad(mirrored, 0, at=1), quad(half + 3, 0, at=2), quad(square(0, 0, 1, 1), 1, at=4)],
+        [painted(0), painted(None, name="plain")],
+        [noise(128)],
+    )
+    atlas = plan_atlas(source, settings(), FINE, pictures()).atlases[0]
+    assert atlas.outlines[0].patches == 1
+    assert_alike(source, merged(source), 1e-5)
+
+
+def test_what_would_be_too_coarse_keeps_its_maps() -> None:
+    """A map that tiles more often than an atlas can hold stays a tiling map, and a note says why."""
+    source = scene(
+        [quad(square(0, 0, 40, 40), 0), quad(square(0, 0, 1, 1), 1, at=2), quad(square(0, 0, 1, 1), 2, at=4)],
+        [painted(0, name="linen"), painted(1), painted(None)],
+        [noise(64), noise(64, seed=4)],
+    )
+    result = merge(source, settings(atlas="auto"), FINE, pictures())
+    assert len(result.scene.materials) == 2
+    assert result.scene.materials[0].json == source.materials[0].json
+    assert any("linen keeps its own maps" in note and "1600 times" in note for note in result.notes)
+
+
+def test_a_merge_that_saves_nothing_is_not_made() -> None:
+    """Two materials on two nodes that move apart are two draw calls anyhow."""
+    source = two_noises()
+    mesh = source.meshes[0]
+    nodes = (replace(source.nodes[0], json={"mesh": 0}), replace(source.nodes[0], json={"mesh": 1}))
+    channel = {"target": {"node": 1, "path": "translation"}, "sampler": 0}
+    document = {**source.json, "scenes": [{"nodes": [0, 1]}], "animations": [{"channels": [channel], "samplers": []}]}
+    meshes = tuple(replace(mesh, primitives=(each,)) for each in mesh.primitives)
+    result = merge(replace(source, nodes=nodes, meshes=meshes, json=document), settings(atlas="auto"), FINE, pictures())
+    assert result.scene.materials == source.materials
+    assert any("saves no draw call" in note for note in result.notes)
+
+
+def test_never_means_never() -> None:
+    """The scene comes back as it is."""
+    source = two_noises()
+    assert merge(source, settings(atlas="never"), FINE, pictures()).scene is source
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"alphaMode": "BLEND"},
+        {"alphaMode": "MASK"},
+        {"doubleSided": True},
+        {"extensions": {"KHR_materials_unlit": {}}},
+        {"extensions": {"KHR_materials_ior": {"ior": 1.8}}},
+        {"extensions": {"KHR_materials_transmission": {"transmissionFactor": 1}}},
+        {"extensions": {"VENDOR_glitter": {"size": 3}}},
+    ],
+)
+def test_what_cannot_be_a_texel_keeps_materials_apart(other: Json) -> None:
+    """Alpha mode, sidedness, refraction, unknown extensions."""
+    source = scene(
+        [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2)],
+        [painted(0), painted(0, **other)],
+        [noise(16)],
+    )
+    assert len(merged(source).materials) == 2
+
+
+def test_a_coat_that_one_member_lacks_is_zero_there() -> None:
+    """Both become one material with a map of the coat."""
+    coat = {"clearcoatFactor": 0.8, "clearcoatRoughnessFactor": 0.4}
+    source = scene(
+        [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2)],
+        [painted(None, extensions={"KHR_materials_clearcoat": coat}), painted(None)],
+        [],
+    )
+    result = merged(source)
+    found = result.materials[0].json["extensions"]["KHR_materials_clearcoat"]
+    index = result.json["textures"][found["clearcoatTexture"]["index"]]["source"]
+    pixels = pictures().decode(result.images[index])
+    columns, rows = ((result.meshes[0].primitives[0].attributes["TEXCOORD_0"] * pixels.shape[1::-1]).astype(int)).T
+    assert found["clearcoatFactor"] == 0.8
+    assert pixels[rows[:4], columns[:4], 0].tolist() == [255] * 4
+    assert pixels[rows[4:], columns[4:], 0].tolist() == [0] * 4
+
+
+def test_variants_and_animated_materials_are_left_alone() -> None:
+    """They are named from elsewhere, by number; what is renumbered is renumbered there too."""
+    named = {"KHR_materials_variants": {"mappings": [{"material": 3, "variants": [0]}]}}
+    shown = quad(square(0, 0, 1, 1), 2, at=6)
+    shown = replace(shown, json={"material": 2, "extensions": named})
+    source = scene(
+        [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2), shown],
+        [painted(0, name="a"), painted(1, name="b"), painted(0, name="c"), painted(1, name="d")],
+        [noise(16), noise(16, seed=3)],
+    )
+    result = merged(source)
+    assert [each.name for each in result.materials] == ["a + b", "c", "d"]
+    mapping = result.meshes[0].primitives[1].json["extensions"]["KHR_materials_variants"]["mappings"][0]
+    assert [result.meshes[0].primitives[1].material, mapping["material"]] == [1, 2]
+
+
+def test_colours_of_vertices_stay_and_white_stands_for_none() -> None:
+    """COLOR_0 multiplies as before; a member without it gets white."""
+    tinted = quad(square(0, 0, 1, 1), 0, COLOR_0=np.full((4, 3), 0.5, np.float32))
+    source = scene(
+        [tinted, quad(square(0, 0, 1, 1), 1, at=2)], [painted(0), painted(1)], [noise(16), noise(16, seed=2)]
+    )
+    (primitive,) = merged(source).meshes[0].primitives
+    assert primitive.attributes["COLOR_0"].tolist() == [[0.5] * 3] * 4 + [[1.0] * 3] * 4
+
+
+def test_tangents_of_one_member_are_had_by_all() -> None:
+    """Charts are not turned, so those that there are stay right; the others follow from the new UVs."""
+    tangents = np.tile(np.float32([1, 0, 0, 1]), (4, 1))
+    bumpy = Material({"normalTexture": {"index": 0}})
+    source = scene(
+        [quad(square(0, 0, 1, 1), 0, TANGENT=tangents), quad(square(0, 0, 1, 1), 1, at=2)],
+        [bumpy, painted(1)],
+        [png(bumps(32)), noise(32)],
+    )
+    (primitive,) = merged(source).meshes[0].primitives
+    np.testing.assert_allclose(primitive.attributes["TANGENT"], np.tile([1, 0, 0, 1], (8, 1)), atol=1e-6)
+
+
+def test_minification_averages_light_over_the_whole_area() -> None:
+    """A pattern of single texels at a quarter of its size is the grey of half the light, everywhere."""
+    source = scene(
+        [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2)],
+        [painted(0), painted(None)],
+        [png(checkerboard(512))],
+    )
+    small = replace(FINE, finest=128)
+    plan = plan_atlas(source, settings(), small, pictures())
+    assert 0.2 < plan.atlases[0].layout.scale[0] < 0.3
+    result = prune(place(source, plan, pictures()))
+    grey = looks(result)["baseColor"][:, :3][:120]
+    np.testing.assert_allclose(grey, 0.5, atol=0.02)
+
+
+def test_hidden_colour_does_not_bleed_into_what_covers() -> None:
+    """Green under zero alpha is not in the average of red under full alpha."""
+    pixels = np.zeros((256, 256, 4), np.uint8)
+    pixels[..., 1] = 255
+    pixels[::2] = (255, 0, 0, 255)
+    source = scene(
+        [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2)],
+        [painted(0, alphaMode="BLEND"), painted(None, alphaMode="BLEND")],
+        [png(pixels)],
+    )
+    plan = plan_atlas(source, settings(), replace(FINE, finest=64), pictures())
+    result = prune(place(source, plan, pictures()))
+    pixels = pictures().decode(result.images[0])
+    corners = result.meshes[0].primitives[0].attributes["TEXCOORD_0"][:4] * pixels.shape[0]
+    (left, top), (right, bottom) = corners.min(axis=0).astype(int) + 1, corners.max(axis=0).astype(int) - 1
+    chart = pixels[top:bottom, left:right].reshape(-1, 4)
+    assert len(chart) > 1500
+    assert (chart[:, :3] == (255, 0, 0)).all()
+    assert abs(chart[:, 3].mean() - 127.5) < 2
+
+
+def test_the_same_source_gives_the_same_bytes() -> None:
+    """Whatever the threads do."""
+    one, other = (merged(two_noises()) for _ in range(2))
+    assert [image.data for image in one.images] == [image.data for image in other.images]
+    uvs = [each.meshes[0].primitives[0].attributes["TEXCOORD_0"] for each in (one, other)]
+    np.testing.assert_array_equal(*uvs)
+
+
+def test_arrays_of_the_source_are_not_written_into() -> None:
+    """Values are never mutated."""
+    source = two_noises()
+    kept: list[Array] = [each.attributes["TEXCOORD_0"].copy() for each in source.meshes[0].primitives]
+    merged(source)
+    for primitive, before in zip(source.meshes[0].primitives, kept, strict=True):
+        np.testing.assert_array_equal(primitive.attributes["TEXCOORD_0"], before)
