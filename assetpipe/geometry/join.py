@@ -66,14 +66,6 @@ class Joined:
     uv_scales: dict[str, Floats]
     """TEXCOORD_n -> (parts,) power of two that UVs were multiplied by, so that one unit spans alike everywhere."""
 
-    def weights_without(self, attribute: str) -> Floats:
-        """Of the surface, an attribute's error worth nothing."""
-        weights = self.surface.weights.copy()
-        for name, where in self.columns:
-            if name == attribute:
-                weights[where] = 0
-        return weights
-
 
 def join(scene: Scene) -> Joined | None:
     """None when the scene has no triangles. Positions are welded inside each mesh, across its primitives."""
