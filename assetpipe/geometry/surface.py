@@ -8,7 +8,7 @@ are metres everywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +39,16 @@ class Surface:
     morph targets, custom attributes) is looked for from there."""
     uv_sets: int = 0
     """The first columns of `attributes` are this many UV sets, two columns each: their triangles are not to flip."""
+    doubts: Floats | None = None
+    """(v,) how many times farther the surface was seen to stray there than the collapse estimates; None: nowhere."""
 
     @property
     def drawn(self) -> int:
         """Triangles drawn, copies counted."""
         return int(self.copies.sum())
+
+    def doubting(self, doubts: Floats) -> Surface:
+        return replace(self, doubts=doubts)
 
 
 @dataclass(frozen=True)

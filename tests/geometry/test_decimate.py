@@ -86,7 +86,28 @@ def test_the_error_bound_holds_below_the_budget() -> None:
     scene = shapes.scene(rounded(shapes.sphere(128)))
     made = level(scene, 100_000, error=0.002)
     assert 500 < made.scene.triangles < scene.triangles / 3
-    assert measure_deviation(scene, made.scene, samples=5000).max < 2 * 0.002
+    assert measure_deviation(scene, made.scene, samples=5000).max < 1.1 * 0.002
+
+
+def dented(depth: float) -> Scene:
+    """A ball with forty dents, each a twentieth of its radius wide."""
+    dice = np.random.default_rng(3)
+    ball = shapes.sphere(128)
+    centres = dice.normal(size=(40, 3))
+    centres /= np.linalg.norm(centres, axis=1)[:, None]
+    away = np.linalg.norm(ball.positions[:, None] - centres, axis=2)
+    points = ball.positions * (1 - depth * np.exp(-((away / 0.05) ** 2)).sum(axis=1))[:, None]
+    return shapes.scene(replace(ball, attributes={**ball.attributes, "POSITION": points.astype(np.float32)}))
+
+
+@pytest.mark.parametrize("error", [0.008, 0.004])
+def test_what_hides_in_the_mean_error_is_measured_and_mended(error: float) -> None:
+    """The collapse knows rms distances, and a dent has little area: without measuring, levels stray a third farther
+    than they may. The rest of the surface does not pay for it."""
+    scene = dented(0.02)
+    mended = level(scene, 1_000_000, error)
+    assert mended.deviation.max <= 1.02 * error
+    assert drawn_triangles(mended.scene) < 0.9 * drawn_triangles(level(scene, 1_000_000, 0.75 * error).scene)
 
 
 def test_a_scene_within_its_budget_and_without_error_is_the_same_scene() -> None:

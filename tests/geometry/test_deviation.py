@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from assetpipe.asset import Deviation, Node, Scene
-from assetpipe.geometry import deviation as module
 from assetpipe.geometry import measure_deviation
+from assetpipe.geometry import world as module
 from tests import shapes
 
 

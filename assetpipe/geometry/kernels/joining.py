@@ -7,7 +7,22 @@ import warp as wp
 
 from assetpipe.geometry.kernels.charts import texture
 from assetpipe.geometry.kernels.quadrics import error_at, joined, position, slope, times, value
-from assetpipe.geometry.kernels.records import A0, A1, AREA, B0, B1, DEAD, RIM, RING, SORT, VALUE, VERTEX, C, Mesh
+from assetpipe.geometry.kernels.records import (
+    A0,
+    A1,
+    AREA,
+    B0,
+    B1,
+    DEAD,
+    DOUBT,
+    RIM,
+    RING,
+    SORT,
+    VALUE,
+    VERTEX,
+    C,
+    Mesh,
+)
 from assetpipe.geometry.kernels.rings import after, gather
 from assetpipe.kernels import EXACT
 
@@ -118,6 +133,7 @@ def move_record(m: Mesh, v: int, s: int, p: wp.vec3d, d: wp.vec3d):
     r[11] = wp.float32(b[2])
     r[C] = wp.float32(error_at(q, x))
     r[AREA] = r[AREA] + m.record[u][AREA]
+    r[DOUBT] = wp.max(r[DOUBT], m.record[u][DOUBT])
     m.record[v] = r
     m.key[v] = wp.float32(0.0)
     m.key[u] = wp.float32(DEAD)

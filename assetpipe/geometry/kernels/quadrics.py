@@ -18,6 +18,7 @@ from assetpipe.geometry.kernels.records import (
     B0,
     B1,
     CURVE,
+    DOUBT,
     INNER,
     RIM,
     SORT,
@@ -240,7 +241,8 @@ def plan(m: Mesh, v: int, s: int) -> vec5d:
             cost = at_best
             x = best
     area = wp.float64(m.record[v][AREA]) + wp.float64(m.record[u][AREA])
-    squared = cost / wp.max(area, wp.float64(1.0e-30))
+    doubt = wp.float64(wp.max(m.record[v][DOUBT], m.record[u][DOUBT]))
+    squared = doubt * cost / wp.max(area, wp.float64(1.0e-30))
     cost = cost + SHORT * area * wp.dot(d, d)
     if where == END:
         cost = cost * CROSSING

@@ -9,6 +9,7 @@ A vertex is one 64-byte record, so that what an edge costs lies in two cache lin
     9-11  b                         (about a common origin float32 is not enough: rms 0.542 against 0.119)
     12    c
     13    area                      what the quadric is summed over; c / area is a squared distance
+    14    doubt                     squared: how many times farther the surface was seen to stray here than that says
 
 An attribute that is solved for is four numbers for each wedge: its slope in space, and its value at the vertex.
 """
@@ -25,6 +26,7 @@ RECORD = 16
 vec16f = wp.types.vector(length=RECORD, dtype=wp.float32)
 C = wp.constant(12)
 AREA = wp.constant(13)
+DOUBT = wp.constant(14)
 VALUE = wp.constant(3)
 
 RING = wp.constant(512)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from assetpipe.geometry.kernels.founding import thread_corners
 from assetpipe.geometry.kernels.order import column_ranges, morton_order, take
-from assetpipe.geometry.kernels.records import NEAR, RECORD, RING, VALUE, Mesh, vec16f
+from assetpipe.geometry.kernels.records import DOUBT, NEAR, RECORD, RING, VALUE, Mesh, vec16f
 from assetpipe.geometry.surface import Surface
 
 Array = NDArray[Any]
@@ -111,7 +111,7 @@ def lay_out(surface: Surface) -> State:
     arrays = {
         **corners,
         **_lay_out_wedges(surface, wedges, columns, steering),
-        "record": _records(take(positions, order) * np.float32(scale)),
+        "record": _records(take(positions, order) * np.float32(scale), surface.doubts, order),
         "key": np.zeros(len(order), np.float32),
         "source": _wide(take(positions, surface.wedge_vertex) * np.float32(scale)),
         "mu": _wide((surface.weights[columns].astype(np.float64) * scale) ** 2),
@@ -212,9 +212,10 @@ def _solved(values: Array) -> Array:
     return _wide(solved)
 
 
-def _records(positions: Array) -> Array:
+def _records(positions: Array, doubts: Array | None, order: Array) -> Array:
     records = np.zeros((len(positions), RECORD), np.float32)
     records[:, :3] = positions
+    records[:, int(DOUBT)] = 1.0 if doubts is None else doubts[order] ** 2
     return records
 
 
