@@ -39,6 +39,8 @@ from assetpipe.textures import TextureCache
 from assetpipe.version import __version__
 
 REPORT, POSTER = "report.html", "poster.webp"
+ASTRAY = 1.25
+"""Times the error that was asked for: beyond, a level says how far it strays."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ def _lod(job: Job, name: str, decimated: Decimated, strays_px: float) -> Lod:
     _keep_promise(job, name, level, decimated)
     dressed = trim_attributes(decimated.scene)
     notes = [*decimated.notes, *dressed.notes]
-    if strays_px > 2 * job.config.geometry.max_error_px:
+    if strays_px > ASTRAY * job.config.geometry.max_error_px:
         notes.append(f"strays {strays_px:.1f} px at {level.screen_px} px in the worst place")
     return Lod(name, prune(dressed.scene), tuple(notes))
 
