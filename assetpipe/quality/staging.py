@@ -23,6 +23,8 @@ SLOTS = {
     "normal_map": "normal",
     "occlusion_map": "occlusion",
     "emissive_map": "emissive",
+    "coat_map": "clearcoat",
+    "coat_roughness_map": "clearcoatRoughness",
 }
 ALPHA_MODES = {"OPAQUE": 0, "MASK": 1, "BLEND": 2}
 MAX_UV_SETS = 4
@@ -101,7 +103,7 @@ def _paint(material: Material | None, texture_row: Mapping[int, int]) -> Any:
     paint.alpha_mode = ALPHA_MODES.get(material.alpha_mode, 0) if material else 0
     paint.double_sided = int(material.double_sided) if material else 0
     paint.unlit = int("KHR_materials_unlit" in _table(json, "extensions"))
-    infos = {slot.name: slot.info for slot in material.textures if slot.path[0] != "extensions"} if material else {}
+    infos = {slot.name: slot.info for slot in material.textures} if material else {}
     for field, name in SLOTS.items():
         setattr(paint, field, _slot(infos.get(name, {}), texture_row))
     return paint

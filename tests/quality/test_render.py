@@ -214,6 +214,20 @@ def test_metal_mirrors_and_plastic_does_not() -> None:
     assert (shiny[..., 0] >= shiny[..., 2]).all()
 
 
+def test_a_map_says_where_the_coat_is() -> None:
+    """Its red channel multiplies the coat: half with it, half without."""
+
+    def coated(**maps: object) -> Frame:
+        coat = {"clearcoatFactor": 1.0, "clearcoatRoughnessFactor": 0.3, **maps}
+        material = {**matt(baseColorFactor=[0, 0, 0, 1]), "extensions": {"KHR_materials_clearcoat": coat}}
+        return front(drawable(square(), material), texture=texels([RED, GREEN]), wrap=CLAMP)
+
+    mapped, everywhere = coated(clearcoatTexture={"index": 0}), coated()
+    bare = front(drawable(square(), matt(baseColorFactor=[0, 0, 0, 1])))
+    assert colour_at(mapped, -0.8, 0) == colour_at(everywhere, -0.8, 0)
+    assert colour_at(mapped, 0.8, 0) == colour_at(bare, 0.8, 0) != colour_at(everywhere, 0.8, 0)
+
+
 def test_things_shade_each_other_and_the_ground() -> None:
     """A plate just above a floor darkens it; the ground's shadow is in the picture but not in the coverage."""
     turn = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)

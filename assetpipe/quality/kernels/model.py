@@ -43,6 +43,8 @@ class Paint:
     normal_map: Slot
     occlusion_map: Slot
     emissive_map: Slot
+    coat_map: Slot
+    coat_roughness_map: Slot
 
 
 @wp.struct

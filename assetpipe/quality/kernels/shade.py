@@ -145,9 +145,11 @@ def shade(
     matt = base * ((1.0 - metallic) * (1.0 - paint.transmission) * (ambient(n) * open_sky + key + fill))
     light = wp.cw_mul(matt, wp.vec3(1.0, 1.0, 1.0) - f) + glossy
     if paint.coat > 0.0:
-        coat = fresnel(wp.vec3(0.04, 0.04, 0.04), paint.coat_roughness, cosine) * paint.coat
+        strength = paint.coat * _texel(model, hit, paint.coat_map, spread, False)[0]
+        dull = paint.coat_roughness * _texel(model, hit, paint.coat_roughness_map, spread, False)[1]
+        coat = fresnel(wp.vec3(0.04, 0.04, 0.04), dull, cosine) * strength
         light = wp.cw_mul(light, wp.vec3(1.0, 1.0, 1.0) - coat) + coat * (
-            reflection(studio, mirror, paint.coat_roughness) * room
+            reflection(studio, mirror, dull) * room
         )
     glow = _texel(model, hit, paint.emissive_map, spread, True)
     return light + wp.cw_mul(paint.emissive, wp.vec3(glow[0], glow[1], glow[2]))
