@@ -77,7 +77,7 @@ def assetpipe(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
         columns = dict(joined.columns)
         return [_arrays(copy.surface, columns) for copy in collapse(joined.surface, [Target(n, 0.0) for n in most])]
 
-    call_on({**source, "indices": source["indices"][:2]}, [1])  # kernels are loaded, as the peers' modules are
+    call_on({**source, "indices": source["indices"][:1000]}, [100])  # kernels are loaded, as the peers' modules are
     return lambda: call_on(source, targets)
 
 
