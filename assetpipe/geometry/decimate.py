@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from itertools import groupby
 
+import numpy as np
+
 from assetpipe.asset import Deviation, Scene
-from assetpipe.geometry.deviation import forget_source, measure_deviation
+from assetpipe.geometry.deviation import Apart, forget_source, measure_apart
+from assetpipe.geometry.doubts import Astray, find_astray, raise_doubts
 from assetpipe.geometry.influences import MOST, most_joints
 from assetpipe.geometry.join import Joined, join
 from assetpipe.geometry.morphs import drop_morphs, has_morphs
@@ -21,6 +24,10 @@ from assetpipe.transforms import drawn_triangles
 
 THREADS = 2
 NONE = Deviation(0.0, 0.0)
+SPENT = 1.01
+"""Times the allowed error: a larger estimate tells that the budget ended the descent, not the error."""
+ROUNDS = 4
+"""Descents more, at most, for levels that were measured to stray farther than they may."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,37 +68,78 @@ def _morphless(level: Decimated, at: int) -> Decimated:
 
 
 @dataclass(frozen=True, eq=False)
+class Attempt:
+    """At a level."""
+
+    level: Decimated
+    apart: Apart | None = None
+    """How far it strays, and where; None: not at all."""
+    left_out: Bools | None = None
+    """(pieces,) that are not there at all, so that nothing can bring them nearer."""
+
+    def __lt__(self, other: Attempt) -> bool:
+        return self.level.deviation.max < other.level.deviation.max
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     joined: Joined
     targets: Sequence[Target]
     pieces: Pieces
     crowded: Sequence[Bools]
     """For each target, the pieces that there are too few triangles for."""
+    surface: Surface
+    """That the descents start from."""
 
 
 def _levels(joined: Joined, targets: Sequence[Target]) -> Iterator[Decimated]:
     pieces = find_pieces(joined.surface)
-    plan = Plan(joined, targets, pieces, [crowded_out(pieces, target.triangles) for target in targets])
-    for group in _descents(plan.crowded):
-        yield from _descend(plan, group)
+    crowded = [crowded_out(pieces, target.triangles) for target in targets]
+    plan = Plan(joined, targets, pieces, crowded, joined.surface)
+    for group in _descents(crowded):
+        yield from (attempt.level for attempt in _settle(plan, group).values())
 
 
-def _descend(plan: Plan, group: Sequence[int]) -> list[Decimated]:
+def _settle(plan: Plan, group: Sequence[int]) -> dict[int, Attempt]:
+    """Again from the start where levels strayed farther than they may, until none does that has triangles to spare."""
+    best = last = _descend(plan, group)
+    for _ in range(ROUNDS):
+        astray = {at: _astray(plan, at, attempt) for at, attempt in last.items()}
+        astray = {at: places for at, places in astray.items() if len(places.faces)}
+        surface = reduce(raise_doubts, astray.values(), plan.surface)
+        plan = replace(plan, surface=surface)
+        last = _descend(plan, list(astray))
+        best = {at: min(last.get(at, attempt), attempt) for at, attempt in best.items()}
+    return best
+
+
+def _astray(plan: Plan, at: int, attempt: Attempt) -> Astray:
+    """What more triangles could bring nearer: nothing where the budget was what ended the descent."""
+    allowed = plan.targets[at].error
+    if attempt.apart is None or attempt.left_out is None or attempt.level.error >= SPENT * allowed:
+        return Astray(np.zeros(0, np.int64), np.zeros(0, np.float32))
+    there = ~attempt.left_out[plan.pieces.of_wedge[plan.joined.surface.corners[:, 0]]]
+    return find_astray(plan.joined, attempt.apart, allowed).on(there)
+
+
+def _descend(plan: Plan, group: Sequence[int]) -> dict[int, Attempt]:
     """For targets that leave out the same crowd."""
     from assetpipe.geometry.kernels.collapse import collapse  # compiled on first use
 
-    start = without(plan.joined.surface, plan.pieces, plan.crowded[group[0]])
+    if not group:
+        return {}
+    start = without(plan.surface, plan.pieces, plan.crowded[group[0]])
     copies = collapse(start, [plan.targets[at] for at in group])
     with ThreadPoolExecutor(THREADS) as pool:  # splitting and measuring are numpy and kernels: both let go of the lock
-        return list(pool.map(partial(_finish, plan), group, copies))
+        return dict(zip(group, pool.map(partial(_finish, plan), group, copies), strict=True))
 
 
-def _finish(plan: Plan, at: int, copy: Copy) -> Decimated:
+def _finish(plan: Plan, at: int, copy: Copy) -> Attempt:
     target, crowded = plan.targets[at], plan.crowded[at]
     small = unseen(plan.pieces, 2 * target.error) & ~crowded
     surface = without(copy.surface, plan.pieces, small)
     notes = _notes(surface, target, int(small.sum()), int(crowded.sum()))
-    return _level(plan.joined, replace(copy, surface=surface), notes, 2 * target.error)
+    return _attempt(plan.joined, replace(copy, surface=surface), notes, small | crowded, 2 * target.error)
 
 
 def _descents(crowded: Sequence[Bools]) -> Iterator[list[int]]:
@@ -110,11 +158,12 @@ def _notes(surface: Surface, target: Target, small: int, crowded: int) -> tuple[
     return tuple(note for applies, note in notes if applies)
 
 
-def _level(joined: Joined, copy: Copy, notes: tuple[str, ...], pixel: float) -> Decimated:
+def _attempt(joined: Joined, copy: Copy, notes: tuple[str, ...], left_out: Bools, pixel: float) -> Attempt:
     if len(copy.surface.corners) == len(joined.surface.corners):
-        return Decimated(joined.scene, 0.0, notes)
+        return Attempt(Decimated(joined.scene, 0.0, notes))
     scene = split(joined, copy.surface, pixel=pixel)
     joints = max(most_joints(part.source.attributes) for part in joined.parts)
     if joints > MOST:
         notes = (*notes, f"the four strongest of up to {joints} joints kept at each vertex")
-    return Decimated(scene, copy.error, notes, measure_deviation(joined.scene, scene))
+    apart = measure_apart(joined.scene, scene)
+    return Attempt(Decimated(scene, copy.error, notes, apart.deviation), apart, left_out)
