@@ -242,8 +242,6 @@ def test_an_engines_result_is_sound_and_the_same_each_time(engine: str) -> None:
     assert found.verdict.stretch < 1.2
 
 
-def test_small_meshes_ask_xatlas_first_and_huge_ones_nobody() -> None:
-    """By what was measured."""
-    assert best_engines(1_000)[0] == "xatlas"
-    assert best_engines(50_000) == ("uvatlas",)
-    assert best_engines(1_000_000) == ()
+def test_small_meshes_ask_others_first_and_large_ones_nobody() -> None:
+    """By what was measured: xatlas starts fastest, UVAtlas makes the fewest charts, ours is soonest done."""
+    assert [best_engines(triangles)[:1] for triangles in (1_000, 10_000, 100_000)] == [("xatlas",), ("uvatlas",), ()]
