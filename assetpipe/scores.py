@@ -95,7 +95,7 @@ def outlines(scene: Scene) -> Iterator[Drawable]:
 
 
 def as_shipped(scene: Scene, compression: Compression) -> Scene:
-    """Positions as they will be decoded: on the lattice of the file. On thin strings that can be counted: from above, the
+    """Positions as they will be decoded: on the lattice of the file. On thin strings that can be counted: from above,
     TennisRacquet's `high` overlaps 0.9999 with its source before and 0.9961 after."""
     if compression.geometry == "none":
         return scene
