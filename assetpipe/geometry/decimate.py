@@ -24,6 +24,8 @@ from assetpipe.transforms import drawn_triangles
 
 THREADS = 2
 NONE = Deviation(0.0, 0.0)
+TORN = 3
+"""Stage of a descent from which on seams may end and holes may close."""
 SPENT = 1.01
 """Times the allowed error: a larger estimate tells that the budget ended the descent, not the error."""
 ROUNDS = 4
@@ -137,9 +139,9 @@ def _descend(plan: Plan, group: Sequence[int]) -> dict[int, Attempt]:
 def _finish(plan: Plan, at: int, copy: Copy) -> Attempt:
     target, crowded = plan.targets[at], plan.crowded[at]
     small = unseen(plan.pieces, 2 * target.error) & ~crowded
-    surface = without(copy.surface, plan.pieces, small)
-    notes = _notes(surface, target, int(small.sum()), int(crowded.sum()))
-    return _attempt(plan.joined, replace(copy, surface=surface), notes, small | crowded, 2 * target.error)
+    copy = replace(copy, surface=without(copy.surface, plan.pieces, small))
+    notes = _notes(copy, target, int(small.sum()), int(crowded.sum()))
+    return _attempt(plan.joined, copy, notes, small | crowded, 2 * target.error)
 
 
 def _descents(crowded: Sequence[Bools]) -> Iterator[list[int]]:
@@ -148,12 +150,16 @@ def _descents(crowded: Sequence[Bools]) -> Iterator[list[int]]:
         yield list(group)
 
 
-def _notes(surface: Surface, target: Target, small: int, crowded: int) -> tuple[str, ...]:
+def _notes(copy: Copy, target: Target, small: int, crowded: int) -> tuple[str, ...]:
     asked = f"{target.triangles:,} triangles"
     notes = (
         (small, f"{small:,} parts smaller than a pixel left out"),
         (crowded, f"the {crowded:,} smallest parts left out: {asked} are too few to draw them all"),
-        (surface.drawn > target.triangles, f"{asked} asked, {surface.drawn:,} left: nothing more can be collapsed"),
+        (copy.stage >= TORN, f"seams of textures and open borders were let go to come down to {asked}"),
+        (
+            copy.surface.drawn > target.triangles,
+            f"{asked} asked, {copy.surface.drawn:,} left: nothing more can be collapsed",
+        ),
     )
     return tuple(note for applies, note in notes if applies)
 

@@ -70,3 +70,5 @@ class Copy:
     """Metres: the kernel's own estimate of how far the surface strays."""
     reached: bool
     """False: nothing more could be collapsed and `triangles` is still exceeded."""
+    stage: int = 1
+    """Of the rights that it took to get there, or to a finer level: see kernels/collapse.py."""

@@ -231,6 +231,14 @@ def test_the_last_part_is_never_left_out() -> None:
     assert made.scene.triangles > 0
 
 
+def test_a_level_says_what_gave_way_to_its_budget() -> None:
+    """Seams are kept as long as the budget allows, and a level for which they were let go says so."""
+    scene = shapes.scene(shapes.torus(48))
+    kept, torn = level(scene, 100), level(scene, 8)
+    assert not any("seams" in note for note in kept.notes)
+    assert any("seams of textures and open borders were let go to come down to 8" in note for note in torn.notes)
+
+
 def test_a_crowd_of_small_parts_does_not_starve_a_large_one() -> None:
     """Two thousand boxes cannot be drawn with 1,000 triangles: some go, so that the large box keeps its corners."""
     small = many(shapes.box(0.01), 2000)

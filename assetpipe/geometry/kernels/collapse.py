@@ -44,11 +44,12 @@ def collapse(surface: Surface, targets: Sequence[Target]) -> list[Copy]:
     load("assetpipe.geometry.kernels.founding")
     state = lay_out(surface)
     _found(state)
-    copies = []
+    copies, stage = [], 1
     for target in targets:
         state = _descend(state, target)
+        stage = max(stage, state.weighed[0])
         error = STRAY * float(np.sqrt(state.arrays["worst"][0])) / state.scale
-        copies.append(Copy(extract(state, surface), error, state.drawn <= target.triangles))
+        copies.append(Copy(extract(state, surface), error, state.drawn <= target.triangles, stage))
     return copies
 
 
