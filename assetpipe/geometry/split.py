@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from assetpipe.geometry.directions import square_to, unit
 from assetpipe.geometry.fetching import Origins, bind, mix
 from assetpipe.geometry.flat import CREASE, with_flat_normals
 from assetpipe.geometry.join import DIRECTIONS, Joined, Part, metres, solved_attribute
-from assetpipe.geometry.surface import Ints, Surface
+from assetpipe.geometry.surface import Floats, Ints, Surface
 
 BOUND = ("JOINTS_", "WEIGHTS_")
 
@@ -31,19 +31,42 @@ class Slice:
 def split(joined: Joined, surface: Surface, *, pixel: float = 0.0) -> Scene:
     """Order of meshes, nodes and materials as they were; a primitive of which nothing is left is gone. Facets of the
     source that are too small to be seen at `pixel` metres are drawn smooth."""
+    origins = Origins(joined, surface)
+    pieces = list(_pieces(joined, surface))
+    places = _places(joined, surface, pieces)
+    made: dict[tuple[int, int], Primitive] = {}
+    for piece in pieces:
+        primitive, flat = _primitive(origins, piece, places)
+        made[piece.part.mesh, piece.part.primitive] = _shade(primitive, piece.part, flat, pixel)
+    meshes = tuple(_mesh(mesh, at, made) for at, mesh in enumerate(joined.scene.meshes))
+    return replace(joined.scene, meshes=meshes)
+
+
+def _pieces(joined: Joined, surface: Surface) -> Iterator[Slice]:
     order = np.argsort(surface.group, kind="stable")
     ends = np.searchsorted(surface.group[order], np.arange(len(joined.parts) + 1))
-    origins = Origins(joined, surface)
-    made: dict[tuple[int, int], Primitive] = {}
     for number, part in enumerate(joined.parts):
         faces = order[ends[number] : ends[number + 1]]
         if len(faces):
             wedges, indices = np.unique(surface.corners[faces], return_inverse=True)
-            piece = Slice(part, number, wedges, indices.reshape(-1).astype(np.uint32))
-            primitive, flat = _primitive(origins, piece)
-            made[part.mesh, part.primitive] = _shade(primitive, part, flat, pixel)
-    meshes = tuple(_mesh(mesh, at, made) for at, mesh in enumerate(joined.scene.meshes))
-    return replace(joined.scene, meshes=meshes)
+            yield Slice(part, number, wedges, indices.reshape(-1).astype(np.uint32))
+
+
+def _places(joined: Joined, surface: Surface, pieces: Sequence[Slice]) -> Floats:
+    """(v, 3) in units of each mesh: the source's own numbers for what did not move. One place for each vertex: its
+    wedges may stem from different places, and a seam would open by the rounding if each were asked by itself."""
+    places = np.full(surface.positions.shape, np.nan, np.float32)
+    for piece in pieces:
+        vertex = surface.wedge_vertex[piece.wedges]
+        own = joined.wedge_source[surface.origin[piece.wedges]] - joined.starts[piece.number]
+        source = piece.part.source.positions[own]
+        stayed = (metres(source, piece.part.scale) == surface.positions[vertex]).all(axis=1)
+        places[vertex[stayed]] = source[stayed]
+    for piece in pieces:
+        vertex = surface.wedge_vertex[piece.wedges]
+        moved = np.isnan(places[vertex, 0])
+        places[vertex[moved]] = surface.positions[vertex[moved]].astype(np.float64) / piece.part.scale
+    return places
 
 
 def _mesh(mesh: Mesh, at: int, made: Mapping[tuple[int, int], Primitive]) -> Mesh:
@@ -55,13 +78,14 @@ def _mesh(mesh: Mesh, at: int, made: Mapping[tuple[int, int], Primitive]) -> Mes
     return replace(mesh, primitives=tuple(primitive for primitive in kept if primitive is not None))
 
 
-def _primitive(origins: Origins, piece: Slice) -> tuple[Primitive, NDArray[np.bool_]]:
+def _primitive(origins: Origins, piece: Slice, places: Floats) -> tuple[Primitive, NDArray[np.bool_]]:
     """And which of its triangles are flat."""
     joined, surface = origins.joined, origins.surface
     own = joined.wedge_source[surface.origin[piece.wedges]] - joined.starts[piece.number]
     source = piece.part.source
     fetched = {name: values[own] for name, values in source.attributes.items() if not name.startswith(BOUND)}
-    solved = _sound(_solved(joined, surface, piece, fetched), fetched)
+    positions = places[surface.wedge_vertex[piece.wedges]]
+    solved = _sound({"POSITION": positions, **_solved(joined, surface, piece)}, fetched)
     solved |= {
         name: np.where(piece.part.flat[own][:, None], fetched[name], solved[name])
         for name in DIRECTIONS
@@ -116,13 +140,10 @@ def _shade(made: Primitive, part: Part, flat: NDArray[np.bool_], pixel: float) -
     return with_flat_normals(made, flat, CREASE if smooth else 0.0)
 
 
-def _solved(joined: Joined, surface: Surface, piece: Slice, fetched: Mapping[str, Array]) -> dict[str, Array]:
-    """What the collapse computed. Where it changed nothing, the source's own numbers."""
+def _solved(joined: Joined, surface: Surface, piece: Slice) -> dict[str, Array]:
+    """What the collapse computed beside positions."""
     part = piece.part
-    moved = surface.positions[surface.wedge_vertex[piece.wedges]]
-    before = metres(fetched["POSITION"], part.scale)
-    back = (moved.astype(np.float64) / part.scale).astype(np.float32)
-    solved: dict[str, Array] = {"POSITION": np.where(moved == before, fetched["POSITION"], back)}
+    solved: dict[str, Array] = {}
     for name, where in joined.columns:
         if (values := solved_attribute(part, name)) is not None:
             width = min(values.shape[1], where.stop - where.start)

@@ -18,6 +18,8 @@ TURN = wp.constant(wp.float64(0.2))
 """Cosine of the most that a face may turn in one collapse: 78 degrees."""
 SLIVER = wp.constant(wp.float64(0.02))
 """Twice the area over the sum of squared edges (0.58 for an equilateral): thinner is refused unless it was as thin."""
+HAIR = wp.constant(wp.float64(1.0e-5))
+"""The same at stage 4: a long thin object (100 : 1) is all slivers, and has to come down too."""
 THINNER = wp.constant(wp.float64(0.5))
 """What is left of a sliver's square when it counts as thin as it was. Without any play the slivers round the pole of a
 globe lock each other: 5,700 of the last 9,000 triangles of the sample scan."""
@@ -38,7 +40,8 @@ def is_turned(m: Mesh, c: int, q: wp.vec3d, p: wp.vec3d) -> bool:
         return True
     ee = wp.dot(e, e)
     edges = ee + wp.dot(A - p, A - p) + wp.dot(B - p, B - p)
-    if nn < SLIVER * SLIVER * edges * edges:
+    thinnest = wp.where(m.stage < 4, SLIVER, HAIR)
+    if nn < thinnest * thinnest * edges * edges:
         before = ee + wp.dot(A - q, A - q) + wp.dot(B - q, B - q)
         return nn * before * before < THINNER * ww * edges * edges
     return False
