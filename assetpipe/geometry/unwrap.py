@@ -1,14 +1,16 @@
 """Scene -> the same with a unique place in 0..1 for every triangle: for sources without UVs, and for levels whose seams
 were released.
 
-Engines are tried in turn, each in a child process with a deadline; what they hand back is cleaned, packed and judged by
-us. The last engine, `charts`, is our own and always ends. Figures are in docs/unwrapping.md.
+The engine is our own, `charts`: it always ends, and gives the same bytes on every machine. Those of others run only
+where they are asked for by name, each in a child process with a deadline; what they hand back is cleaned, packed and
+judged by us, and where one fails, `charts` takes over. Figures are in docs/unwrapping.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +26,6 @@ from assetpipe.rows import first_equal
 from assetpipe.transforms import largest_scale, placements
 
 OWN = "charts"
-XATLAS_WINS = 5_000  # triangles up to which it has a result before Open3D is even imported
-XATLAS_ENDS = 20_000  # triangles beyond which it takes minutes where charts are large
-UVATLAS_WINS = 30_000  # triangles up to which it has fewer charts than ours; beyond, as many in five times as long
 TOLERANCE = 0.002  # of the covered texels may lie under two triangles: slivers along the edges of an engine's charts
 
 
@@ -37,10 +36,11 @@ class Unwrapping:
     texture_px: int
     gutter_px: float
     """Texels between charts."""
-    engines: tuple[str, ...] | None = None
-    """Of `uvatlas` and `xatlas`, in this order; after them `charts`. None: whichever wins at this size."""
+    engines: tuple[str, ...] = (OWN,)
+    """Of `charts`, `xatlas` and `uvatlas`, in this order; `charts` ends it in any case. The others are optional
+    packages, and with them nobody promises the same bytes: deadlines are clocks, and UVAtlas throws dice."""
     seconds: float = 60.0
-    """Each engine's deadline."""
+    """The deadline of each engine of others."""
     memory_mb: int = 8192
     replaces: bool = False
     """Whether primitives that have TEXCOORD_0 get a new one."""
@@ -81,20 +81,11 @@ def unwrap(scene: Scene, settings: Unwrapping) -> Unwrapped:
     return Unwrapped(_with(scene, made), engine, charts.count, verdict, packed.gutter, sources, notes)
 
 
-def best_engines(triangles: int) -> tuple[str, ...]:
-    """The order in which to try them."""
-    if triangles <= XATLAS_WINS:
-        return ("xatlas", "uvatlas")
-    if triangles <= XATLAS_ENDS:
-        return ("uvatlas", "xatlas")
-    return ("uvatlas",) if triangles <= UVATLAS_WINS else ()
-
-
 def _first_good(skin: Skin, settings: Unwrapping) -> tuple[str, Charts, Packed, Verdict, tuple[str, ...]]:
     notes: list[str] = []
     sheet = Sheet(settings.texture_px, settings.gutter_px)
-    engines = best_engines(len(skin.corners)) if settings.engines is None else settings.engines
-    for engine in engines if len(skin.corners) else ():
+    others = takewhile(lambda engine: engine != OWN, settings.engines)
+    for engine in others if len(skin.corners) else ():
         try:
             charts = run_engine(engine, skin, Bounds(settings.seconds, settings.memory_mb))
         except EngineFailed as failure:

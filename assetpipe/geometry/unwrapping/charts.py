@@ -12,9 +12,9 @@ import numpy as np
 from assetpipe.asset import Array
 from assetpipe.geometry.directions import unit
 from assetpipe.geometry.kernels.chart_growth import grow
-from assetpipe.geometry.kernels.chart_raster import paint
 from assetpipe.geometry.kernels.union import label_groups
 from assetpipe.geometry.unwrapping.skin import Doubles, Ints, Skin
+from assetpipe.queries.uv_raster import paint
 
 # Cosine of the most that a triangle leans away from its chart's axis. Statue of 10,000 triangles and assembly of 60
 # parts: at 0.7 57 and 1,088 charts, L2 stretch 1.003 and 1.029; at 0.5 39 and 670, 1.006 and 1.034; at 0.35 18 and 595,
@@ -222,7 +222,6 @@ def _covered(uvs: Doubles, of: Ints) -> Array:
     size = high - low
     fine = np.sqrt(CELLS / max(float((size[:, 0] * size[:, 1]).sum()), 1e-12))
     scale = np.minimum(fine, COARSEST / max(float(size.max()), 1e-12))
-    sheets = np.ceil(size * scale).astype(np.int64) + 1
-    _, clashes, _ = paint((uvs - low[sheet][:, None]) * scale, sheets.astype(np.int32), sheet.astype(np.int32))
-    lying: Array = clashes > 0
+    painted = paint((uvs - low[sheet][:, None]) * scale, np.ceil(size * scale) + 1, sheet)
+    lying: Array = painted.clashes > 0
     return lying

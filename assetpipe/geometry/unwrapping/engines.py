@@ -22,8 +22,8 @@ WORKER = Path(__file__).with_name("worker.py")
 STRETCH = 1 / 6  # what UVAtlas calls 0.1666: at which it cuts no further
 PARTITION = 2_500  # triangles that UVAtlas treats at once: it takes longer than in proportion
 CURES = {
-    "uvatlas": "pip install open3d; apt install libusb-1.0-0 libgl1 libgomp1 libx11-6",
-    "xatlas": "pip install xatlas",
+    "uvatlas": "pip install 'assetpipe[unwrap]'; apt install libusb-1.0-0 libgl1 libgomp1 libx11-6",
+    "xatlas": "pip install 'assetpipe[unwrap]'",
 }
 
 

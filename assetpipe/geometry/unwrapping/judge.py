@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assetpipe.geometry.kernels.chart_raster import paint
 from assetpipe.geometry.unwrapping.charts import signed_areas
 from assetpipe.geometry.unwrapping.skin import Doubles, Skin
+from assetpipe.queries.uv_raster import paint_square
 
 RASTER = 2048  # texels on which overlaps are looked for, at most
 
@@ -30,10 +30,8 @@ def judge(skin: Skin, uvs: Doubles, px: int) -> Verdict | None:
     if not np.isfinite(uvs).all() or uvs.min() < 0 or uvs.max() > 1:
         return None
     raster = min(px, RASTER)
-    sheet = np.array([[raster, raster]], np.int32)
-    covered, clashes, _ = paint(uvs * raster, sheet, np.zeros(len(uvs), np.int32))
     fill = float(np.abs(signed_areas(uvs)).sum())
-    return Verdict(fill, _stretch(skin, uvs), float(clashes.sum() / max(int(covered.sum()), 1)))
+    return Verdict(fill, _stretch(skin, uvs), paint_square(uvs * raster, raster).overlap)
 
 
 def _stretch(skin: Skin, uvs: Doubles) -> float:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import platform
 import resource
 import signal
 import sys
@@ -20,8 +19,6 @@ from typing import Any
 
 MISSING, FAILED = 69, 70
 PR_SET_PDEATHSIG = 1
-CONSTANT = {"x86_64": b"\xb8\x2a\x00\x00\x00\xc3", "aarch64": b"\x40\x05\x80\x52\xc0\x03\x5f\xd6"}  # return 42
-PAGE, READ_WRITE_RUN, READ_RUN = 4096, 7, 5
 
 
 def main() -> None:
@@ -57,27 +54,12 @@ def _read() -> tuple[Any, Any]:
 def _uvatlas(points: Any, corners: Any, options: dict[str, Any]) -> Any:
     import open3d
 
-    _same_dice()
     tensor: Any = open3d.core.Tensor
     mesh = open3d.t.geometry.TriangleMesh(tensor(points.copy()), tensor(corners.astype("int64")))
     mesh.compute_uvatlas(
         size=int(options["px"]), gutter=1.0, max_stretch=options["stretch"], parallel_partitions=options["partitions"]
     )
     return mesh.triangle["texture_uvs"].numpy()
-
-
-def _same_dice() -> None:
-    """UVAtlas seeds its search from the system's randomness and has no switch for it: two runs give two results. In
-    this process, std::random_device always says 42; where that cannot be had, there is no UVAtlas."""
-    code = CONSTANT[platform.machine()]
-    library, libc = ctypes.CDLL("libstdc++.so.6"), ctypes.CDLL(None)
-    where = ctypes.cast(library._ZNSt13random_device9_M_getvalEv, ctypes.c_void_p).value or 0
-    start, length = where & -PAGE, 2 * PAGE
-    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    if libc.mprotect(start, length, READ_WRITE_RUN):
-        raise ImportError("this system does not let the dice of UVAtlas be fixed, so no two builds would be the same")
-    ctypes.memmove(where, code, len(code))
-    libc.mprotect(start, length, READ_RUN)
 
 
 def _xatlas(points: Any, corners: Any, options: dict[str, Any]) -> Any:

@@ -1,6 +1,8 @@
-"""Flat triangles -> which of them lie on texels that another one has taken."""
+"""Flat triangles -> which texels they cover, and which of them lie on texels that another one has taken."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import warp as wp
@@ -14,20 +16,40 @@ Ints = NDArray[np.int32]
 INSIDE = 1e-3  # texels²: a centre nearer to an edge is in neither triangle, so neighbours never share one
 
 
-def paint(corners: Array, sheets: Ints, of: Ints) -> tuple[Ints, Ints, Ints]:
-    """corners: (f, 3, 2) texels on sheets; sheets: (s, 2) width and height; of: (f,) the sheet of each triangle.
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """Sheets of texels, one after the other, row by row."""
 
-    (f,) texels that each triangle covers, (f,) those of them that one before it has, and which triangle each texel of
-    the sheets, one after the other, belongs to (-1: none)."""
+    owners: Ints
+    """(texels,) the first triangle over each texel's centre, or -1"""
+    times: Ints
+    """(texels,) triangles over each"""
+    clashes: Ints
+    """(f,) texels of each triangle that belong to one before it"""
+
+    @property
+    def overlap(self) -> float:
+        """Share of the covered texels that two triangles or more cover."""
+        return float((self.times > 1).sum() / max(int((self.times > 0).sum()), 1))
+
+
+def paint(corners: Array, sheets: Array, of: Array) -> Painted:
+    """corners: (f, 3, 2) texels on sheets; sheets: (s, 2) width and height; of: (f,) the sheet of each triangle."""
     load(__name__)
     sizes = sheets.astype(np.int64)
     starts = np.concatenate([[0], np.cumsum(sizes[:, 0] * sizes[:, 1])])
-    texels = wp.full(int(starts[-1]), -1, dtype=int, device="cpu")
-    counts = [wp.zeros(len(of), dtype=int, device="cpu") for _ in range(2)]
+    owners = wp.full(int(starts[-1]), -1, dtype=int, device="cpu")
+    times = wp.zeros(int(starts[-1]), dtype=int, device="cpu")
+    clashes = wp.zeros(len(of), dtype=int, device="cpu")
     flat = wp.array(np.ascontiguousarray(corners.reshape(-1, 2), np.float32), dtype=wp.vec2, device="cpu")
     ints = [wp.array(np.ascontiguousarray(array, np.int32), dtype=int, device="cpu") for array in (starts, sheets, of)]
-    wp.launch(_paint, dim=1, inputs=[flat, *ints, texels, *counts], device="cpu")
-    return counts[0].numpy(), counts[1].numpy(), texels.numpy()
+    wp.launch(_paint, dim=1, inputs=[flat, *ints, owners, times, clashes], device="cpu")
+    return Painted(owners.numpy(), times.numpy(), clashes.numpy())
+
+
+def paint_square(corners: Array, side: int) -> Painted:
+    """corners: (f, 3, 2) texels, all on one sheet."""
+    return paint(corners, np.array([[side, side]]), np.zeros(len(corners)))
 
 
 @wp.func
@@ -41,8 +63,8 @@ def _paint(
     starts: wp.array(dtype=int),
     sheets: wp.array2d(dtype=int),
     sheet_of: wp.array(dtype=int),
-    texels: wp.array(dtype=int),
-    covered: wp.array(dtype=int),
+    owners: wp.array(dtype=int),
+    times: wp.array(dtype=int),
     clashes: wp.array(dtype=int),
 ) -> None:
     for f in range(sheet_of.shape[0]):
@@ -58,8 +80,8 @@ def _paint(
                 p = wp.vec2(float(x) + 0.5, float(y) + 0.5)
                 if side * _edge(a, b, p) > INSIDE and side * _edge(b, c, p) > INSIDE and side * _edge(c, a, p) > INSIDE:
                     at = starts[s] + y * sheets[s, 0] + x
-                    covered[f] = covered[f] + 1
-                    if texels[at] >= 0:
+                    times[at] = times[at] + 1
+                    if owners[at] >= 0:
                         clashes[f] = clashes[f] + 1
                     else:
-                        texels[at] = f
+                        owners[at] = f
