@@ -35,6 +35,8 @@ PLACES = {
 }
 TOUCHES = math.sqrt(0.5)
 """texels: a triangle that comes no nearer to a texel's middle does not touch it"""
+MANY = 32
+"""triangles in a texel from which one sample is not enough"""
 ORM = "occlusionRoughnessMetallic"
 FLAT = (128, 128, 255)
 CHANNELS = "rgba"
@@ -88,11 +90,15 @@ def bake(source: Staged, level: Surface, request: BakeRequest) -> Baked:
 
 
 def samples_for(source: Staged, level: Surface, request: BakeRequest) -> int:
-    """More samples where several of the source's triangles meet in a texel."""
+    """More samples where many of the source's triangles meet in a texel.
+
+    Textures are filtered as they are read, so one sample is nearly always enough, and keeps more of the roughness than
+    a mean does. SSIM of the scan's preview at 256 px in grey, unbaked and with 1, 4, 16 samples: 5 triangles in a texel
+    0.809, 0.993, 0.990, 0.989; 18: 0.797, 0.951, 0.946, 0.944; 74: 0.784, 0.845, 0.858, 0.859."""
     u, v = np.diff(level.uvs[request.uv_set][level.indices].reshape(-1, 3, 2).astype(np.float64), axis=1).swapaxes(0, 1)
     texels = np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum() / 2 * request.px**2
     per_texel = source.triangles / max(float(texels), 1.0)
-    return 1 if per_texel < 0.25 else 4 if per_texel < 8 else 16
+    return 1 if per_texel < MANY else 4 if per_texel < 8 * MANY else 16
 
 
 def _bake_tile(work: Work, piece: Piece, size: int) -> Sequence[int]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from assetpipe.asset import Array, Floats
 from assetpipe.baking.surface import Surface
+from assetpipe.rows import first_equal
 
 BREAKS = 0.996  # cosine, 5 degrees: where the two means differ by less, leaning does not matter
 
@@ -30,10 +31,11 @@ class Cage:
 def build_cage(level: Surface) -> Cage:
     corners = level.indices.astype(np.int64)
     weighted = _weighted_normals(level.positions[corners].reshape(-1, 3, 3).astype(np.float64))
-    place = _numbers(level.positions[corners])
-    shade = place if level.normals is None else _numbers(np.concatenate([level.positions, level.normals], 1)[corners])
+    place = first_equal([level.positions])[corners]
     if level.normals is None:
-        shade = np.arange(len(corners)) // 3 + 0 * place  # flat: each face by itself
+        shade = len(level.positions) + np.arange(len(corners)) // 3  # flat: each face by itself
+    else:
+        shade = first_equal([level.positions, level.normals])[corners]
     smooth, sharp = _mean(weighted, place), _mean(weighted, shade)
     broken = ((smooth * sharp).sum(axis=1) < BREAKS).reshape(-1, 3)
     edges = _hard_edges(place.reshape(-1, 3), shade.reshape(-1, 3))
@@ -54,13 +56,6 @@ def _weighted_normals(triangles: Array) -> Array:
     return weighted
 
 
-def _numbers(rows: Array) -> Array:
-    """(n, k) -> (n,): the same for equal rows (-0 equals 0)."""
-    plain = np.ascontiguousarray(rows + np.float32(0.0), np.float32)
-    _, inverse = np.unique(plain.view(f"V{4 * plain.shape[1]}").reshape(-1), return_inverse=True)
-    return np.asarray(inverse).reshape(-1)
-
-
 def _mean(weighted: Array, group: Array) -> Array:
     count = int(group.max(initial=-1)) + 1
     sums = [np.bincount(group, weighted[:, axis], count) for axis in range(3)]
@@ -73,12 +68,16 @@ def _mean(weighted: Array, group: Array) -> Array:
 
 def _hard_edges(place: Array, shade: Array) -> Array:
     """(f, 3) whether the edge from each corner to the next has a neighbour that is shaded otherwise."""
+    mixed = np.zeros(int(max(place.max(initial=0), shade.max(initial=0))) + 1, bool)
+    mixed[place[place != shade]] = True
+    faces, corners = np.nonzero(mixed[place] | mixed[np.roll(place, -1, axis=1)])
 
-    def keys(ends: Array, backwards: bool) -> Array:
-        start, end = (np.roll(ends, -1, axis=1), ends) if backwards else (ends, np.roll(ends, -1, axis=1))
-        return (start * (int(ends.max(initial=0)) + 1) + end).reshape(-1)
+    def keys(ends: Array) -> tuple[Array, Array]:
+        """Of those edges alone, there and back: most models have few."""
+        start, end = ends[faces, corners].astype(np.int64), ends[faces, (corners + 1) % 3].astype(np.int64)
+        return start << 32 | end, end << 32 | start
 
-    met = np.isin(keys(place, False), keys(place, True))
-    same = np.isin(keys(shade, False), keys(shade, True))
-    hard: Array = (met & ~same).reshape(-1, 3)
+    met, same = (np.isin(*keys(ends)) for ends in (place, shade))
+    hard = np.zeros(place.shape, bool)
+    hard[faces, corners] = met & ~same
     return hard

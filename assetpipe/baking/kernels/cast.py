@@ -38,6 +38,14 @@ class Hits:
     b: wp.array(dtype=float)
 
 
+@wp.func
+def _line(a: wp.vec2, b: wp.vec2, c: wp.vec2) -> wp.vec3:
+    """Its dot product with (x, y, 1) is how far a point lies from the line a b, on the side of `c`."""
+    n = wp.vec2(a[1] - b[1], b[0] - a[0])
+    side = wp.sign(wp.dot(n, c - a)) / wp.max(wp.length(n), 1.0e-20)
+    return wp.vec3(n[0], n[1], -wp.dot(n, a)) * side
+
+
 @wp.kernel
 def cover(level: Level, tile: Tile, pairs: wp.array(dtype=wp.vec3i), first: int, owners: wp.array(dtype=wp.int64)):
     """Each pair is a triangle of the level and the left top texel of a cell (a square piece of the tile) that it may
@@ -47,7 +55,8 @@ def cover(level: Level, tile: Tile, pairs: wp.array(dtype=wp.vec3i), first: int,
     i, j, k = level.corners[3 * face], level.corners[3 * face + 1], level.corners[3 * face + 2]
     a, b, c = level.uvs[i] * level.px, level.uvs[j] * level.px, level.uvs[k] * level.px
     low, high = wp.min(wp.min(a, b), c), wp.max(wp.max(a, b), c)
-    grown = tile.tolerance + 1.0
+    grown = tile.tolerance
+    ab, bc, ca = _line(a, b, c), _line(b, c, a), _line(c, a, b)
     left = wp.max(pair[1], int(wp.floor(wp.max(low[0] - grown, 0.0))))
     top = wp.max(pair[2], int(wp.floor(wp.max(low[1] - grown, 0.0))))
     right = wp.min(wp.min(pair[1] + CELL, int(high[0] + grown) + 1), int(level.px))
@@ -57,7 +66,14 @@ def cover(level: Level, tile: Tile, pairs: wp.array(dtype=wp.vec3i), first: int,
         for x in range(left, right):
             for s in range(tile.samples):
                 at = ((y - tile.top) * tile.size + x - tile.left) * tile.samples + s
-                far = nearest_uv(a, b, c, sample_at(tile, at))[3]
+                q = sample_at(tile, at)
+                at_edge = wp.vec3(q[0], q[1], 1.0)
+                inside = wp.min(wp.min(wp.dot(ab, at_edge), wp.dot(bc, at_edge)), wp.dot(ca, at_edge))
+                far = wp.float32(0.0)
+                if inside < 0.0:
+                    far = 2.0 * most
+                    if inside >= -grown:
+                        far = nearest_uv(a, b, c, q)[3]
                 if far <= most:
                     wp.atomic_min(owners, at, (wp.int64(far * FINE) << wp.int64(32)) | wp.int64(face))
 
