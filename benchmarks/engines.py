@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 NODE = ("meshopt-positions", "meshopt-attributes", "meshopt-update", "gltf-transform")
 LONG = 15.0
@@ -137,10 +139,10 @@ def meshlab(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
 def meshlab_texture(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
     import pymeshlab
 
-    points, faces = _welded(source)
-    uvs = source["uvs"][source["indices"].reshape(-1)].astype(float)
-    meshes = pymeshlab.MeshSet()
-    meshes.add_mesh(pymeshlab.Mesh(points.astype(float), faces.astype(np.int32), w_tex_coords_matrix=uvs))
+    with tempfile.TemporaryDirectory() as folder:
+        _write_obj(Path(folder), source)
+        meshes = pymeshlab.MeshSet()
+        meshes.load_new_mesh(str(Path(folder) / "source.obj"))
 
     def call() -> list[Arrays]:
         meshes.meshing_decimation_quadric_edge_collapse_with_texture(targetfacenum=targets[0], preservenormal=True)
@@ -165,6 +167,19 @@ def _welded(source: Arrays) -> tuple[Any, Any]:
     """Engines without attributes get one vertex per place."""
     points, index = np.unique(source["positions"], axis=0, return_inverse=True)
     return points, index.reshape(-1)[source["indices"]]
+
+
+def _write_obj(folder: Path, source: Arrays) -> None:
+    """MeshLab takes texture coordinates for missing where no texture goes with them, and reads one from files alone."""
+    points, faces = _welded(source)
+    Image.new("RGB", (4, 4)).save(folder / "source.png")
+    (folder / "source.mtl").write_text("newmtl source\nmap_Kd source.png\n")
+    with (folder / "source.obj").open("w") as file:
+        file.write("mtllib source.mtl\nusemtl source\n")
+        np.savetxt(file, points, "v %.9g %.9g %.9g")
+        np.savetxt(file, source["uvs"], "vt %.9g %.9g")
+        pairs = np.stack([faces, source["indices"].reshape(-1, 3)], axis=-1).reshape(-1, 6)
+        np.savetxt(file, pairs + 1, "f %d/%d %d/%d %d/%d")
 
 
 def _bare(points: Any, faces: Any) -> Arrays:

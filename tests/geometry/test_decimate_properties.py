@@ -24,20 +24,17 @@ from assetpipe.geometry.surface import Target
 from tests.geometry.breaking import (
     EVERY,
     OPEN,
-    Dress,
-    Placing,
     ball,
     colander,
-    dressed,
     dunes,
     fan,
-    placed,
     quads,
     repeated,
     sheet,
     tetrahedra,
     with_slivers,
 )
+from tests.geometry.dressing import Dress, Placing, dressed, placed
 from tests.geometry.invariants import Soup, brute_distances, charts_of, soup_of, strays, unsound, uv_areas
 
 PLAIN = Geometry(max_error_px=0.5, weld_m=0.0, hidden="keep")
