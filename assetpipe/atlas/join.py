@@ -137,7 +137,7 @@ def _unit(vectors: Array, fallback: Array) -> Array:
 
 
 def _without(scene: Scene, gone: set[tuple[int, int]]) -> Scene:
-    """(node, primitive of its mesh) that are drawn elsewhere now."""
+    """(node, primitive of its mesh) that are drawn elsewhere now. Meshes keep their numbers, for pruning to change."""
     meshes = list(scene.meshes)
     rest: dict[tuple[int, tuple[int, ...]], int] = {}
     nodes = list(scene.nodes)
@@ -152,7 +152,9 @@ def _without(scene: Scene, gone: set[tuple[int, int]]) -> Scene:
             rest[mesh, left] = len(meshes)
             meshes.append(replace(meshes[mesh], primitives=tuple(meshes[mesh].primitives[own] for own in left)))
         nodes[at] = Node({**nodes[at].json, "mesh": rest[mesh, left]})
-    return replace(scene, nodes=tuple(nodes), meshes=tuple(meshes))
+    shown = {node.mesh for node in nodes}
+    emptied = [mesh if at in shown else replace(mesh, primitives=()) for at, mesh in enumerate(meshes)]
+    return replace(scene, nodes=tuple(nodes), meshes=tuple(emptied))
 
 
 def _left(mesh: Mesh, node: int, gone: set[tuple[int, int]]) -> Iterator[int]:

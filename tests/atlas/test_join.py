@@ -51,7 +51,7 @@ def test_what_stands_still_is_drawn_at_once() -> None:
     source = placed({"mesh": 0}, TURNED, MIRRORED)
     joined = join_draws(source)
     assert [len(placements(joined.scene)), joined.saved] == [1, 2]
-    assert drawn_triangles(joined.scene) == drawn_triangles(source)
+    assert drawn_triangles(joined.scene) == drawn_triangles(source) == joined.scene.triangles
     np.testing.assert_allclose(drawn(joined.scene), drawn(source), atol=1e-5)
 
 
