@@ -41,7 +41,8 @@ def build(
     report: Report = silent,
 ) -> Manifest:
     """Source to bundle `out/<asset>/`; returns its manifest. Does nothing when the bundle is up to date."""
-    from assetpipe.pipeline import Job, build_asset, rehearse
+    from assetpipe.carve import Job
+    from assetpipe.pipeline import build_asset, rehearse
 
     path = Path(source)
     name = asset_names([path], asset)[path]

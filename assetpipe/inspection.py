@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from assetpipe.asset import TRIANGLES, Scene
+from assetpipe.carve import pixel
 from assetpipe.config import Config
 from assetpipe.geometry import Bounds, drawn_triangles, placements, prepare, remove_hidden, scene_bounds
-from assetpipe.pipeline import pixel
 from assetpipe.sources import Source, open_source, read_scene
 from assetpipe.textures import image_info
 

@@ -97,6 +97,8 @@ class Manifest(Record):
     poster: PosterRecord | None = None
     repairs: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was decided for all levels: which materials were merged, and why others were not."""
 
     def to_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json", by_alias=True)

@@ -120,14 +120,20 @@ def moved(primitive: Primitive, matrix: Doubles) -> Primitive:
     attributes = dict(primitive.attributes)
     attributes["POSITION"] = transform(matrix, primitive.positions.astype(np.float64)).astype(np.float32)
     if "NORMAL" in attributes:
-        attributes["NORMAL"] = _unit(attributes["NORMAL"] @ np.linalg.pinv(linear), attributes["NORMAL"])
+        attributes["NORMAL"] = _unit(_turned(np.linalg.pinv(linear).T, attributes["NORMAL"]), attributes["NORMAL"])
     if "TANGENT" in attributes:
-        along = _unit(attributes["TANGENT"][:, :3] @ linear.T, attributes["TANGENT"][:, :3])
+        along = _unit(_turned(linear, attributes["TANGENT"][:, :3]), attributes["TANGENT"][:, :3])
         side = attributes["TANGENT"][:, 3:] * np.float32(-1 if mirrored else 1)
         attributes["TANGENT"] = np.concatenate([along, side], axis=1)
     corners = primitive.indices.reshape(-1, 3)
     indices = np.ascontiguousarray(corners[:, ::-1] if mirrored else corners).reshape(-1)
     return replace(primitive, attributes=attributes, indices=indices)
+
+
+def _turned(linear: Doubles, vectors: Array) -> Doubles:
+    matrix = np.eye(4)
+    matrix[:3, :3] = linear
+    return transform(matrix, vectors)
 
 
 def _unit(vectors: Array, fallback: Array) -> Array:

@@ -31,6 +31,7 @@ def report_html(manifest: Json, pictures: Mapping[str, bytes], findings: Sequenc
         _section("Levels of detail", _levels(manifest)),
         _section("Pictures", _gallery(rest) if rest else ""),
         _section("Repaired in the source", _list(manifest.get("repairs", ()))),
+        _section("Materials and textures", _list(manifest.get("notes", ()))),
         _section("For the author", _list(manifest.get("warnings", ()))),
         *_budgets(findings),
         _footer(manifest),

@@ -7,5 +7,15 @@ from assetpipe.textures.cache import TextureCache
 from assetpipe.textures.info import ImageInfo, image_info
 from assetpipe.textures.stage import encode_textures, estimate_textures
 from assetpipe.textures.target import TextureTarget, ladder
+from assetpipe.textures.work import decoded
 
-__all__ = ["ImageInfo", "TextureCache", "TextureTarget", "encode_textures", "estimate_textures", "image_info", "ladder"]
+__all__ = [
+    "ImageInfo",
+    "TextureCache",
+    "TextureTarget",
+    "decoded",
+    "encode_textures",
+    "estimate_textures",
+    "image_info",
+    "ladder",
+]

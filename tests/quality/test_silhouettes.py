@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from assetpipe.asset import Array, Material, Node, Primitive, Scene
+from assetpipe.carve import Job, carve
 from assetpipe.config import load_config
-from assetpipe.pipeline import Job, carve
 from assetpipe.quality import silhouettes as module
 from assetpipe.quality.cameras import Camera, views
 from assetpipe.quality.drawables import Box, Drawable, drawn_box
 from assetpipe.quality.silhouettes import Overlap, overlap, take_silhouettes
 from assetpipe.scores import as_shipped, keep_outlines, outline_box, silhouette_iou, silhouettes
 from assetpipe.sources import open_source, read_scene
+from assetpipe.textures import TextureCache
 from tests.conftest import Samples
 from tests.shapes import box, grid, primitive, scene, sphere, torus
 
@@ -221,7 +222,7 @@ def test_standard_and_high_cover_what_their_source_covers(name: str, samples: Sa
     config = load_config()
     with open_source(samples[name], config.limits) as opened:
         source: Scene = read_scene(opened, config.limits)
-        carved = carve(Job(samples[name], tmp_path / name, config), opened)
+        carved = carve(Job(samples[name], tmp_path / name, config), opened, TextureCache())
     found = {lod.level: share for lod, share in zip(carved.lods, carved.overlaps, strict=True)}
     assert min(found["standard"].worst, found["high"].worst) > 0.995
     for lod in carved.lods:

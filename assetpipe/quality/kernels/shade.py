@@ -148,8 +148,6 @@ def shade(
         strength = paint.coat * _texel(model, hit, paint.coat_map, spread, False)[0]
         dull = paint.coat_roughness * _texel(model, hit, paint.coat_roughness_map, spread, False)[1]
         coat = fresnel(wp.vec3(0.04, 0.04, 0.04), dull, cosine) * strength
-        light = wp.cw_mul(light, wp.vec3(1.0, 1.0, 1.0) - coat) + coat * (
-            reflection(studio, mirror, dull) * room
-        )
+        light = wp.cw_mul(light, wp.vec3(1.0, 1.0, 1.0) - coat) + coat * (reflection(studio, mirror, dull) * room)
     glow = _texel(model, hit, paint.emissive_map, spread, True)
     return light + wp.cw_mul(paint.emissive, wp.vec3(glow[0], glow[1], glow[2]))
