@@ -27,6 +27,8 @@ from assetpipe.geometry import (
 from assetpipe.geometry.surface import Target
 from assetpipe.log import Event, Kind, Report, silent
 from assetpipe.quality.silhouettes import Overlap
+from assetpipe.queries.device import Choice, pick
+from assetpipe.rebaking import Asked, rebake
 from assetpipe.scores import as_shipped, keep_outlines
 from assetpipe.sources import Source, read_scene
 from assetpipe.textures import TextureCache, decoded, image_info
@@ -43,6 +45,8 @@ class Job:
     folder: Path
     config: Config
     force: bool = False
+    device: Choice = "auto"
+    """That bakes."""
     report: Report = silent
 
     @property
@@ -79,7 +83,7 @@ def carve(job: Job, source: Source, textures: TextureCache) -> Carved:
     scene = prepare(scene, job.config.geometry)
     bounds = scene_bounds(scene)
     merged = _merged(job, _seen(job, scene), textures)
-    decimated = _decimated(job, merged.scene, bounds)
+    decimated = _rebaked(job, merged.scene, _decimated(job, merged.scene, bounds), textures)
     lods = [
         _lod(job, name, each, each.deviation.max / pixel(level, bounds))
         for (name, level), each in zip(levels, decimated, strict=True)
@@ -125,6 +129,16 @@ def _decimated(job: Job, scene: Scene, bounds: Bounds) -> Sequence[Decimated]:
     error_px = job.config.geometry.max_error_px
     levels = [level for _, level in job.config.fine_to_coarse]
     return decimate(scene, [Target(level.max_triangles, error_px * pixel(level, bounds)) for level in levels])
+
+
+def _rebaked(job: Job, scene: Scene, levels: Sequence[Decimated], textures: TextureCache) -> Sequence[Decimated]:
+    settings = job.config.textures
+    if settings.bake == "never":
+        return levels
+    job.say("step", "baking", 0.3)
+    sides = [level.texture_px for _, level in job.config.fine_to_coarse]
+    asked = Asked(settings.bake == "always", settings.bake_degrees, sides, pick(job.device))
+    return rebake(scene, levels, asked, textures)
 
 
 def _lod(job: Job, name: str, decimated: Decimated, strays_px: float) -> Lod:

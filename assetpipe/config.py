@@ -53,6 +53,8 @@ class Textures(Settings):
     atlas: Literal["auto", "always", "never"]
     atlas_draw_texels: Count
     atlas_loss: Annotated[float, Field(ge=1)]
+    bake: Literal["auto", "always", "never"]
+    bake_degrees: Annotated[float, Field(ge=0)]
     format: Literal["webp", "jpeg", "png", "ktx2"]
     colour_quality: Quality
     data_quality: Quality

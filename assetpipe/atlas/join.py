@@ -130,7 +130,7 @@ def moved(primitive: Primitive, matrix: Doubles) -> Primitive:
     return replace(primitive, attributes=attributes, indices=indices)
 
 
-def _turned(linear: Doubles, vectors: Array) -> Doubles:
+def _turned(linear: Array, vectors: Array) -> Doubles:
     matrix = np.eye(4)
     matrix[:3, :3] = linear
     return transform(matrix, vectors)

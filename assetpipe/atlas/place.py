@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyvips
 
-from assetpipe.asset import Array, Floats, Image, Json, Mesh, Primitive, Scene
+from assetpipe.asset import Floats, Image, Json, Mesh, Primitive, Scene
 from assetpipe.atlas.lookups import CLAMP, Pictures
 from assetpipe.atlas.materials import merge_materials
 from assetpipe.atlas.outlines import Outline
 from assetpipe.atlas.painting import paint_sheet
 from assetpipe.atlas.plan import Atlas, Plan
 from assetpipe.atlas.primitives import merge_primitives
+from assetpipe.lossless import lossless
 from assetpipe.tangents import with_tangents
 
 SAMPLER: Json = {"magFilter": 9729, "minFilter": 9987, "wrapS": CLAMP, "wrapT": CLAMP}
@@ -48,14 +48,7 @@ def _pictures(scene: Scene, atlas: Atlas, pictures: Pictures) -> Iterator[tuple[
     """One at a time: a picture of 8192² is 200 MB."""
     for sheet in atlas.paints.sheets:
         texels = paint_sheet(scene, atlas, sheet, pictures)
-        yield sheet.name, Image(_png(texels), "image/png", {"name": f"atlas {sheet.name}"})
-
-
-def _png(texels: Array) -> bytes:
-    """Without loss, and quick: levels are encoded anew."""
-    height, width, bands = texels.shape
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(texels).data, width, height, bands, "uchar")
-    return bytes(image.copy(interpretation="srgb").pngsave_buffer(compression=1, filter="sub", keep="none"))
+        yield sheet.name, lossless(texels, f"atlas {sheet.name}")
 
 
 def _with_pictures(scene: Scene, pictures: Iterable[tuple[str, Image]]) -> tuple[Scene, dict[str, int]]:

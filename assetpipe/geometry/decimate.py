@@ -43,6 +43,8 @@ class Decimated:
     """What had to be given up, one sentence each."""
     deviation: Deviation = NONE
     """Measured against the scene that was decimated."""
+    torn: bool = False
+    """Seams of textures were let go: UVs lead nowhere."""
 
 
 def decimate(scene: Scene, targets: Sequence[Target]) -> list[Decimated]:
@@ -172,4 +174,5 @@ def _attempt(joined: Joined, copy: Copy, notes: tuple[str, ...], left_out: Bools
     if joints > MOST:
         notes = (*notes, f"the four strongest of up to {joints} joints kept at each vertex")
     apart = measure_apart(joined.scene, scene)
-    return Attempt(Decimated(scene, copy.error, notes, apart.deviation), apart, left_out)
+    made = Decimated(scene, copy.error, notes, apart.deviation, torn=copy.stage >= TORN)
+    return Attempt(made, apart, left_out)

@@ -44,6 +44,8 @@ class Unwrapping:
     memory_mb: int = 8192
     replaces: bool = False
     """Whether primitives that have TEXCOORD_0 get a new one."""
+    materials: frozenset[int | None] | None = None
+    """Whose primitives are unwrapped; None: everyone's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,7 @@ class Unwrapped:
 
 def unwrap(scene: Scene, settings: Unwrapping) -> Unwrapped:
     """All meshes share one square, texels by the size at which the scene shows them at its largest."""
-    chosen = [key for key in _triangles(scene) if settings.replaces or "TEXCOORD_0" not in _at(scene, key).attributes]
+    chosen = [key for key in _triangles(scene) if _is_chosen(_at(scene, key), settings)]
     if not chosen:
         return Unwrapped(scene, "", 0, Verdict(0.0, 1.0, 0.0), settings.gutter_px, {})
     scales = _scales(scene)
@@ -101,6 +103,11 @@ def _first_good(skin: Skin, settings: Unwrapping) -> tuple[str, Charts, Packed, 
     own = judge(skin, packed.uvs, sheet.px)
     assert own  # packed into the square by ourselves
     return OWN, charts, packed, own, tuple(notes)
+
+
+def _is_chosen(primitive: Primitive, settings: Unwrapping) -> bool:
+    among = settings.materials is None or primitive.material in settings.materials
+    return among and (settings.replaces or "TEXCOORD_0" not in primitive.attributes)
 
 
 def _triangles(scene: Scene) -> list[tuple[int, int]]:

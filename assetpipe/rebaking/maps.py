@@ -1,0 +1,118 @@
+"""A material -> the layers that its pictures are baked from, and the material that shows what was baked.
+
+Factors stay where they are: what is baked is a texel for a texel. Only `scale` of a normal map goes into it, for the
+level's lost shape, which is baked with it, has none.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from assetpipe.asset import Image, Json, Material, Scene, TextureSlot
+from assetpipe.baking import Layer, Texture
+from assetpipe.baking.materials import BASE_COLOUR, EXTENSION_SLOTS, NORMAL, ORM, read_layers
+from assetpipe.textures import TextureCache, decoded
+
+REPEAT = 10497
+TRANSFORM = "KHR_texture_transform"
+MAPS = {
+    "baseColor": BASE_COLOUR,
+    "normal": NORMAL,
+    "occlusion": ORM,
+    "metallicRoughness": ORM,
+    "emissive": "emissive",
+    "clearcoatNormal": "clearcoatNormal",
+    **{slot.name: slot.map for slot in EXTENSION_SLOTS},
+}
+"""Slot -> the map that it is read from."""
+FACTORS = ("baseColorFactor", "metallicFactor", "roughnessFactor")
+TO_8_BITS = np.round(np.arange(65536) / 257).astype(np.uint8)
+
+
+def maps_of(material: Material) -> set[str] | None:
+    """That its textures fill; None where it has one that is not known here."""
+    names = {slot.name for slot in material.textures}
+    return {MAPS[name] for name in names} if names <= MAPS.keys() else None
+
+
+def layers_of(scene: Scene, material: Material, cache: TextureCache) -> tuple[Layer, ...]:
+    """Base colour, normal and occlusion-roughness-metallic whether it has textures of them or not."""
+    return read_layers([_unit(material)], textures_of(scene, material, cache)).layers
+
+
+def textures_of(scene: Scene, material: Material, cache: TextureCache) -> dict[int, Texture]:
+    found: dict[int, Texture] = {}
+    for slot in material.textures:
+        json = scene.json["textures"][slot.texture]
+        if json.get("source") is not None:
+            found[slot.texture] = _texture(scene, json, cache)
+    return found
+
+
+def with_maps(material: Material, maps: Mapping[str, int], *, uv_set: int = 0) -> Material:
+    """`maps`: map -> glTF texture, looked up with TEXCOORD_`uv_set`, whatever the slot's transform was."""
+    json = copy.deepcopy(material.json)
+    shown = {slot.name: slot for slot in material.textures if MAPS.get(slot.name) in maps}
+    paths = {slot.path: _info(slot, maps[MAPS[slot.name]], uv_set) for slot in shown.values()}
+    if NORMAL in maps and NORMAL not in shown:
+        paths[("normalTexture",)] = _placed({"index": maps[NORMAL]}, uv_set)
+    if BASE_COLOUR in maps and "baseColor" not in shown:
+        paths[("pbrMetallicRoughness", "baseColorTexture")] = _placed({"index": maps[BASE_COLOUR]}, uv_set)
+    for path, info in paths.items():
+        _table(json, path[:-1])[path[-1]] = info
+    return Material(json)
+
+
+def with_pictures(scene: Scene, pictures: Mapping[str, Image], sampler: Json) -> tuple[Scene, dict[str, int]]:
+    """Each as a texture of its own: name -> its number."""
+    textures, samplers = list(scene.json.get("textures", ())), list(scene.json.get("samplers", ()))
+    first, number = len(textures), len(scene.images)
+    textures += [{"source": number + at, "sampler": len(samplers)} for at in range(len(pictures))]
+    document = {**scene.json, "textures": textures, "samplers": [*samplers, sampler]}
+    found = {name: first + at for at, name in enumerate(pictures)}
+    return replace(scene, images=(*scene.images, *pictures.values()), json=document), found
+
+
+def _info(slot: TextureSlot, texture: int, uv_set: int) -> Json:
+    kept: Json = {"strength": slot.info["strength"]} if "strength" in slot.info else {}
+    return _placed({"index": texture, **kept}, uv_set)
+
+
+def _placed(info: Json, uv_set: int) -> Json:
+    return {**info, "texCoord": uv_set} if uv_set else info
+
+
+def _unit(material: Material) -> Material:
+    """Every factor 1, so that layers say what the textures say."""
+    json = copy.deepcopy(material.json)
+    pbr = json.get("pbrMetallicRoughness", {})
+    for name in FACTORS:
+        pbr.pop(name, None)
+    if "occlusionTexture" in json:
+        json["occlusionTexture"].pop("strength", None)
+    json["emissiveFactor"] = [1.0, 1.0, 1.0] if "emissiveTexture" in json else [0.0, 0.0, 0.0]
+    extensions = json.get("extensions", {})
+    extensions.pop("KHR_materials_emissive_strength", None)
+    for slot in EXTENSION_SLOTS:
+        if slot.home in extensions:
+            extensions[slot.home][slot.factor] = [1.0] * 3 if len(slot.default) == 3 else 1.0
+    return Material(json)
+
+
+def _texture(scene: Scene, json: Json, cache: TextureCache) -> Texture:
+    image = scene.images[json["source"]]
+    pixels = decoded(image, image.name, cache).array
+    sampler = {} if json.get("sampler") is None else scene.json["samplers"][json["sampler"]]
+    wrap = sampler.get("wrapS", REPEAT), sampler.get("wrapT", REPEAT)
+    return Texture(TO_8_BITS[pixels] if pixels.dtype == np.uint16 else pixels, wrap)
+
+
+def _table(json: Json, path: Sequence[str]) -> dict[str, Any]:
+    for key in path:
+        json = json.setdefault(key, {})
+    return json
