@@ -28,6 +28,8 @@ TORN = 3
 """Stage of a descent from which on seams may end and holes may close."""
 SPENT = 1.01
 """Times the allowed error: a larger estimate tells that the budget ended the descent, not the error."""
+CLOSE = 1.1
+"""Times the error that is allowed: what samples say of the largest distance is no more certain than that."""
 ROUNDS = 4
 """Descents more, at most, for levels that were measured to stray farther than they may."""
 
@@ -120,7 +122,8 @@ def _settle(plan: Plan, group: Sequence[int]) -> dict[int, Attempt]:
 def _astray(plan: Plan, at: int, attempt: Attempt) -> Astray:
     """What more triangles could bring nearer: nothing where the budget was what ended the descent."""
     allowed = plan.targets[at].error
-    if attempt.apart is None or attempt.left_out is None or attempt.level.error >= SPENT * allowed:
+    done = attempt.level.deviation.max <= CLOSE * allowed or attempt.level.error >= SPENT * allowed
+    if done or attempt.apart is None or attempt.left_out is None:
         return Astray(np.zeros(0, np.int64), np.zeros(0, np.float32))
     there = ~attempt.left_out[plan.pieces.of_wedge[plan.joined.surface.corners[:, 0]]]
     return find_astray(plan.joined, attempt.apart, allowed).on(there)
