@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from assetpipe.config import SLUG, SLUG_RULE, Config, load_config
 from assetpipe.errors import UsageError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from assetpipe.health import Health
     from assetpipe.inspection import Inspection
 
+Device = Literal["auto", "cpu", "cuda"]
 Settings = Config | Path | str | None
 """A config, a TOML file whose keys override the defaults, or None for the defaults."""
 
@@ -38,15 +39,17 @@ def build(
     asset: str | None = None,
     force: bool = False,
     dry_run: bool = False,
+    device: Device = "auto",
     report: Report = silent,
 ) -> Manifest:
-    """Source to bundle `out/<asset>/`; returns its manifest. Does nothing when the bundle is up to date."""
+    """Source to bundle `out/<asset>/`; returns its manifest. Does nothing when the bundle is up to date. `device` is
+    what bakes: `auto` takes a GPU where there is one, `cuda` fails where there is none."""
     from assetpipe.carve import Job
     from assetpipe.pipeline import build_asset, rehearse
 
     path = Path(source)
     name = asset_names([path], asset)[path]
-    job = Job(path, Path(out) / name, _config(config, category), force=force, report=report)
+    job = Job(path, Path(out) / name, _config(config, category), force, device, report)
     return rehearse(job) if dry_run else build_asset(job).bundle.manifest
 
 

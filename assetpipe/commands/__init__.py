@@ -1,0 +1,1 @@
+"""The commands, by subject. Each parses, calls the Python API once, and prints: data to stdout, talk to stderr."""
