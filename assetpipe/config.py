@@ -88,6 +88,27 @@ class Limits(Settings):
     total_image_pixels: Count
 
 
+class Publish(Settings):
+    """Where bundles go. Nothing of it is in a bundle, so it's no part of the config's sha256."""
+
+    endpoint_url: Annotated[str, Field(pattern=r"^(https?://[^\s/@?#]+(/[^\s@?#]*)?)?$")]
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]*$")]
+    kms_key: str
+    accelerate: bool
+    part_mb: Annotated[int, Field(ge=5, le=5120)]
+    threads: Annotated[int, Field(ge=1, le=64)]
+    index_entries: Count
+    distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9]*$")]
+    invalidate: Literal["paths", "tags", "never"]
+    keep_days: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _acceleration_is_of_aws(self) -> Publish:
+        if self.accelerate and self.endpoint_url:
+            raise ValueError(f"accelerate = true is for AWS itself, not for endpoint_url = {self.endpoint_url!r}")
+        return self
+
+
 class Config(Settings):
     category: str = "general"
     levels: dict[str, Level]
@@ -95,6 +116,7 @@ class Config(Settings):
     textures: Textures
     compression: Compression
     limits: Limits
+    publish: Publish
 
     @field_validator("category")
     @classmethod
@@ -131,8 +153,8 @@ class Config(Settings):
 
     @property
     def sha256(self) -> str:
-        """Of what is set, whatever files it came from."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+        """Of what is set for the making of a bundle, whatever files it came from."""
+        return hashlib.sha256(json.dumps(self.model_dump(exclude={"publish"}), sort_keys=True).encode()).hexdigest()
 
 
 def load_config(file: Path | None = None, *, category: str | None = None) -> Config:
@@ -215,13 +237,22 @@ def _explain(path: Path, key: str, fault: Any) -> ConfigError:
         )
     message = fault["msg"].removeprefix("Value error, ")
     subject = (
-        f"{key} = {fault['input']!r}: " if key and not isinstance(fault["input"], dict) else f"{key}: " if key else ""
+        f"{key} = {_shown(fault['input'])}: "
+        if key and not isinstance(fault["input"], dict)
+        else f"{key}: "
+        if key
+        else ""
     )
     return ConfigError(
         "E_CONFIG_VALUE",
         f"{path}: {subject}{message[0].lower()}{message[1:]}",
         hint=f"see the comments in {config_folder() / 'default.toml'}",
     )
+
+
+def _shown(value: object) -> str:
+    """Never the password of a URL: what is refused ends up in logs."""
+    return re.sub(r"//[^/@]*@", "//***@", repr(value))
 
 
 def _siblings(loc: tuple[str | int, ...]) -> list[str]:

@@ -72,6 +72,9 @@ def test_a_level_of_ones_own_is_added(tmp_path: Path) -> None:
         ),
         ("[levels.tiny]\nscreen_px = 9\n", "levels.tiny.max_triangles is missing", "all its keys"),
         ("[levels\n", "not valid TOML", "toml"),
+        ("[publish]\npart_mb = 4\n", "publish.part_mb = 4", "default.toml"),
+        ("[publish]\nendpoint_url = 's3.shop'\n", "publish.endpoint_url = 's3.shop'", "default.toml"),
+        ("[publish]\naccelerate = true\nendpoint_url = 'http://s3.shop'\n", "not for endpoint_url = 'http", "default"),
         ("category = 'No Good'\n", "'No Good' cannot be a category", "a-z"),
     ],
 )
@@ -98,6 +101,20 @@ def test_the_fingerprint_is_of_the_settings_not_of_the_file(tmp_path: Path) -> N
     two = load_config(write(tmp_path, "[textures]\nformat = 'png' # b\nmin_px = 32\n"))
     three = load_config(write(tmp_path, "[textures]\nformat = 'png'\nmin_px = 16\n"))
     assert one.sha256 == two.sha256 != three.sha256
+
+
+def test_where_bundles_go_does_not_rebuild_them(tmp_path: Path) -> None:
+    """Another bucket, region or number of threads is the same bundle."""
+    other = "[publish]\nregion = 'eu-central-1'\nthreads = 2\nkeep_days = 0\n"
+    assert load_config(write(tmp_path, other)).sha256 == load_config().sha256
+
+
+def test_a_password_in_a_refused_url_is_not_repeated(tmp_path: Path) -> None:
+    """Error messages end up in logs."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, "[publish]\nendpoint_url = 'https://me:hunter2@s3.shop'\n"))
+    assert "publish.endpoint_url" in caught.value.message
+    assert "hunter2" not in str(caught.value)
 
 
 def test_settings_are_frozen() -> None:
