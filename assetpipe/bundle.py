@@ -78,27 +78,24 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def disk_faults(place: Path) -> Iterator[None]:
-    """Turn the system's refusals into errors that say who must act."""
+def disk_faults(place: Path, option: str = "--out") -> Iterator[None]:
+    """Turn the system's refusals into errors that say who must act; `option` is what they chose the place with."""
     try:
         yield
     except OSError as error:
-        raise _disk_error(error, place) from error
+        raise _disk_error(error, place, option) from error
 
 
-def _disk_error(error: OSError, place: Path) -> AssetpipeError:
+def _disk_error(error: OSError, place: Path, option: str) -> AssetpipeError:
+    another = f"choose another {option}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return LimitExceeded(
-            "E_DISK_FULL", f"{place}: the disk is full", hint="free some space, or choose another --out"
-        )
+        return LimitExceeded("E_DISK_FULL", f"{place}: the disk is full", hint=f"free some space, or {another}")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return NotPermitted(
-            "E_NOT_WRITABLE", f"{place}: may not be written", hint="choose another --out, or ask for rights"
-        )
+        return NotPermitted("E_NOT_WRITABLE", f"{place}: may not be written", hint=f"{another}, or ask for rights")
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        return NotPermitted(
-            "E_NOT_A_FOLDER", f"{place}: a file stands where a folder must be", hint="choose another --out"
-        )
+        return NotPermitted("E_NOT_A_FOLDER", f"{place}: a file stands where a folder must be", hint=another)
+    if error.errno == errno.ENAMETOOLONG:
+        return NotPermitted("E_NAME_TOO_LONG", f"{place}: the name is too long for this file system", hint=another)
     return LimitExceeded("E_DISK", f"{place}: {error.strerror or error}", hint="check the disk")
 
 

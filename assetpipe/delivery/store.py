@@ -58,8 +58,10 @@ class Store(Protocol):
     """Keys are relative, `/`-separated, and made by `keys.py`. Every error is one of `assetpipe.errors`; a fault that
     may pass (a timeout, SlowDown, a full queue) was retried before it is raised as TryAgain or ServiceUnavailable."""
 
-    url: str
-    """As the user names it: `./store`, `s3://bucket/prefix`. Holds no secret."""
+    @property
+    def url(self) -> str:
+        """As the user names it: `./store`, `s3://bucket/prefix`. Holds no secret."""
+        ...
 
     def put(self, item: Item) -> bool:
         """Write a key that is written once. The object is there whole, or not at all: no reader ever sees a part of
