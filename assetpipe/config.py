@@ -109,6 +109,19 @@ class Publish(Settings):
         return self
 
 
+class Batch(Settings):
+    """How AWS Batch is asked. Nothing of it is in a bundle, so it's no part of the config's sha256."""
+
+    queue: str
+    gpu_queue: str
+    job_definition: str
+    gpu_seconds: Annotated[float, Field(ge=0)]
+    minutes_per_job: Annotated[float, Field(ge=3, le=30)]
+    attempts: Annotated[int, Field(ge=1, le=10)]
+    price_per_vcpu_hour: Annotated[float, Field(ge=0)]
+    price_per_gpu_hour: Annotated[float, Field(ge=0)]
+
+
 class Config(Settings):
     category: str = "general"
     levels: dict[str, Level]
@@ -117,6 +130,7 @@ class Config(Settings):
     compression: Compression
     limits: Limits
     publish: Publish
+    batch: Batch
 
     @field_validator("category")
     @classmethod
@@ -154,7 +168,8 @@ class Config(Settings):
     @property
     def sha256(self) -> str:
         """Of what is set for the making of a bundle, whatever files it came from."""
-        return hashlib.sha256(json.dumps(self.model_dump(exclude={"publish"}), sort_keys=True).encode()).hexdigest()
+        making = self.model_dump(exclude={"publish", "batch"})
+        return hashlib.sha256(json.dumps(making, sort_keys=True).encode()).hexdigest()
 
 
 def load_config(file: Path | None = None, *, category: str | None = None) -> Config:
