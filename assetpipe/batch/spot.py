@@ -1,0 +1,166 @@
+"""The machine is to go -> one event, "drain", whatever said so: SIGTERM, or the instance metadata of a Spot instance.
+
+EC2 gives two minutes' notice by metadata and, as containers are usually set up, no signal; Batch's own timeouts and
+terminations give a signal and no notice. Whoever works looks at one event. Pure standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from types import FrameType
+
+log = logging.getLogger("assetpipe")
+
+POLL = 5.0
+"""Seconds between two looks; AWS advises five."""
+ANSWER = 1.0
+"""Seconds until a look is given up: the metadata service is on the machine itself."""
+TOKEN_SECONDS = 21_600
+MISSES = 3
+"""Looks in a row without an answer until we believe that there is no metadata service here."""
+DEFAULT_ENDPOINT = "http://169.254.169.254"
+ACTION, REBALANCE = "/latest/meta-data/spot/instance-action", "/latest/meta-data/events/recommendations/rebalance"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Set once, never unset. `reasons` has what was said first."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+    reasons: list[str] = field(default_factory=list)
+
+    def start(self, reason: str) -> None:
+        if not self.event.is_set():
+            self.reasons.append(reason)
+            self.event.set()
+
+    @property
+    def on(self) -> bool:
+        return self.event.is_set()
+
+    @property
+    def reason(self) -> str:
+        return self.reasons[0] if self.reasons else ""
+
+    def wait(self, seconds: float) -> bool:
+        return self.event.wait(seconds)
+
+
+@contextmanager
+def draining(say: Say, *, poll: float = POLL) -> Iterator[Drain]:
+    """Listen until the block ends. Signals can only be caught in the main thread; elsewhere metadata alone is heard."""
+    drain, over = Drain(), threading.Event()
+    before = _on_sigterm(drain)
+    watcher = threading.Thread(target=_watch, args=(drain, over, say, poll), name="spot", daemon=True)
+    watcher.start()
+    try:
+        yield drain
+    finally:
+        over.set()
+        watcher.join(2 * ANSWER)
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _on_sigterm(drain: Drain) -> Callable[[int, FrameType | None], object] | int | None:
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    # A handler interrupts any line of the main thread, one inside of the event's own lock too: it must not wait for it.
+    return signal.signal(
+        signal.SIGTERM, lambda *_: threading.Thread(target=drain.start, args=("SIGTERM",), daemon=True).start()
+    )
+
+
+def _watch(drain: Drain, over: threading.Event, say: Say, poll: float) -> None:
+    metadata, misses, advised = Metadata.here(), 0, False
+    while metadata and not drain.on and not over.is_set():
+        try:
+            if notice := metadata.notice():
+                drain.start(notice)
+            elif not advised and (advice := metadata.advice()):
+                advised = True
+                say(advice)
+            misses = 0
+        except (OSError, HTTPException) as error:
+            misses += 1
+            if misses >= MISSES and not metadata.answered:
+                log.debug("no instance metadata at %s (%s): no Spot notice will be seen", metadata.endpoint, error)
+                return
+        over.wait(poll)
+
+
+class Metadata:
+    """The instance metadata service, version 2: nothing is asked without a token."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self.answered = False
+        self._token = ""
+
+    @classmethod
+    def here(cls) -> Metadata | None:
+        """None where the environment says that there is none, with the words of AWS's own SDKs."""
+        if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+            return None
+        return cls(os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or DEFAULT_ENDPOINT)
+
+    def notice(self) -> str:
+        """When EC2 takes the machine; "" while it does not."""
+        found = self._json(ACTION)
+        return f"Spot notice: {found.get('action', 'terminate')} at {found.get('time', '?')}" if found else ""
+
+    def advice(self) -> str:
+        """EC2's guess that a notice is near. Nothing is stopped for it: a job is short, and it is often wrong."""
+        found = self._json(REBALANCE)
+        return f"EC2 expects to take this machine soon (said at {found.get('noticeTime', '?')})" if found else ""
+
+    def _json(self, path: str) -> dict[str, str]:
+        body = self._get_again(path)
+        try:
+            found = json.loads(body or b"{}")
+        except ValueError:
+            found = {"action": "unknown"} if path == ACTION else {}
+        return found if isinstance(found, dict) else {}
+
+    def _get_again(self, path: str) -> bytes:
+        """Nothing for a 404, a new token for a 401."""
+        try:
+            return self._get(path)
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return b""
+            if error.code != 401 or not self._token:
+                raise
+            self._token = ""
+        return self._get_again(path)
+
+    def _get(self, path: str) -> bytes:
+        if not self._token:
+            ttl = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_SECONDS)}
+            self._token = self._send("PUT", "/latest/api/token", ttl).decode()
+        return self._send("GET", path, {"X-aws-ec2-metadata-token": self._token})
+
+    def _send(self, method: str, path: str, headers: dict[str, str]) -> bytes:
+        request = urllib.request.Request(f"{self.endpoint}{path}", method=method, headers=headers)  # noqa: S310
+        # A proxy in the environment must never see this.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=ANSWER) as answer:
+                body: bytes = answer.read(65_536)
+        except urllib.error.HTTPError:
+            self.answered = True
+            raise
+        self.answered = True
+        return body
