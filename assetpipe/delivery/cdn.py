@@ -82,5 +82,5 @@ def _batch(changes: Sequence[Change], paths: Iterable[str]) -> Batch | None:
     ordered = tuple(sorted(set(paths)))
     if not ordered:
         return None
-    said = "\n".join([*ordered, *sorted(change.mark for change in changes)])
+    said = "\n".join([*ordered, *sorted({change.mark for change in changes})])
     return Batch(f"assetpipe-{hashlib.sha256(said.encode()).hexdigest()[:40]}", ordered)

@@ -104,7 +104,7 @@ def _is_done(status: str) -> bool:
 def connect(distribution: str, endpoint_url: str | None = None) -> CloudFront:
     """By the standard AWS credential chain."""
     config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=30)
-    client: CloudFrontClient = boto3.client(  # CloudFront is one service for all regions, and lives in this one
+    client: CloudFrontClient = boto3.session.Session().client(  # CloudFront is one service for all regions, and lives in this one
         "cloudfront", region_name="us-east-1", endpoint_url=endpoint_url, config=config
     )
     return CloudFront(client, distribution)
