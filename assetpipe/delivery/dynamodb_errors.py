@@ -1,0 +1,38 @@
+"""botocore's errors about a table -> ours, which say who must act."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from assetpipe.errors import AssetpipeError, MissingFile, NotPermitted, ServiceUnavailable, TryAgain
+
+PASSING = {
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "ServiceUnavailable",
+    "TransactionInProgressException",
+}
+REFUSED = {"AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException"}
+
+
+def explained(error: ClientError | BotoCoreError, table: str) -> AssetpipeError:
+    """Codes and operations only: a message of the service may repeat what was sent."""
+    place = f"DynamoDB table {table}"
+    if isinstance(error, NoCredentialsError):
+        return NotPermitted(
+            "E_CATALOG_CREDENTIALS", f"{place}: no AWS credentials were found", hint="`aws configure`, or a role"
+        )
+    if isinstance(error, NoRegionError):
+        return NotPermitted("E_CATALOG_REGION", f"{place}: no AWS region is set", hint="set AWS_REGION")
+    if not isinstance(error, ClientError):
+        return ServiceUnavailable("E_CATALOG", f"{place}: {type(error).__name__}", hint="check the network, then again")
+    code, action = error.response["Error"]["Code"], f"dynamodb:{error.operation_name}"
+    if code in PASSING:
+        return TryAgain("E_CATALOG_BUSY", f"{place}: {code} at {action}", hint="the same command again finishes it")
+    if code in REFUSED:
+        return NotPermitted("E_CATALOG_DENIED", f"{place}: {code} at {action}", hint=f"allow {action} on the table")
+    if code == "ResourceNotFoundException":
+        return MissingFile("E_CATALOG_MISSING", f"{place}: there is none", hint="`assetpipe infra` makes it")
+    return ServiceUnavailable("E_CATALOG", f"{place}: {code} at {action}", hint="see the service's status page")

@@ -1,0 +1,183 @@
+"""gc: what nothing has named for so many days goes. doomed.py says how it keeps out of a publisher's way.
+
+Kept is what is current. A revision that is current no more, with what only it names, is kept for `older_than_days`
+from the first gc that sees it so: it can be rolled back to for that long, whenever it was published. That needs no
+clock in any manifest, and one that was current for years is not gone the day after. Payloads that no history document
+names (their publisher died) are kept as long, since that publisher may come back for them. An asset whose pointer is
+broken, or lost although the catalog knows it, is left alone: its history is what it will be mended from.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from assetpipe.delivery.catalog import Catalog
+from assetpipe.delivery.doomed import (
+    DELETE_WITHIN,
+    GRACE,
+    TAKE_OVER,
+    Doomed,
+    clear_doomed,
+    read_doomed,
+    write_doomed,
+)
+from assetpipe.delivery.keys import Keys
+from assetpipe.delivery.pointer import Seen, look, pause
+from assetpipe.delivery.release import payloads_of
+from assetpipe.delivery.store import Moved, Stat, Store
+from assetpipe.errors import SourceError
+from assetpipe.log import Event, Report, silent
+
+DAY = 86_400.0
+NAME = r"[a-z0-9][a-z0-9_-]*"
+PAYLOAD = re.compile(rf"({NAME})/{NAME}/({NAME})\.[0-9a-f]{{16}}\.(glb|webp)")
+HISTORY = re.compile(rf"({NAME})/history/({NAME})/[0-9a-f]{{16}}\.json")
+TRIES = 20
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a gc did, or would do."""
+
+    marked: tuple[str, ...] = ()
+    """not named by anything current, and too young to go"""
+    deleted: tuple[str, ...] = ()
+    deleted_bytes: int = 0
+    swept: int = 0
+    """leftovers of writers that died: temporary files, unfinished uploads"""
+    left_alone: tuple[str, ...] = ()
+    """assets whose pointer is not readable, one sentence each"""
+
+
+@dataclass(frozen=True)
+class _Mine:
+    """Everything of one asset that could be garbage."""
+
+    keys: Keys
+    stats: Mapping[str, Stat] = field(default_factory=dict)
+
+    def history(self) -> list[str]:
+        return [key for key in self.stats if HISTORY.fullmatch(key)]
+
+
+def gc(
+    store: Store,
+    catalog: Catalog,
+    older_than_days: float,
+    *,
+    dry_run: bool = False,
+    now: Callable[[], float] = time.time,
+    report: Report = silent,
+) -> Collected:
+    began = now()
+    age = max(older_than_days * DAY, GRACE)
+    total = Collected(swept=store.sweep(max(age, DAY), dry_run=dry_run))
+    for mine in _inventory(store):
+        one = _collect(store, catalog, mine, (began, age), dry_run=dry_run)
+        for fault in one.left_alone:
+            report(Event("warning", mine.keys.asset, fault))
+        total = _plus(total, one)
+    return total
+
+
+def _inventory(store: Store) -> list[_Mine]:
+    """What is not ours by its name is never touched."""
+    assets: dict[Keys, dict[str, Stat]] = defaultdict(dict)
+    for stat in store.list(""):
+        match = PAYLOAD.fullmatch(stat.key) or HISTORY.fullmatch(stat.key)
+        if match:
+            assets[Keys(match[1], match[2])][stat.key] = stat
+    return [_Mine(keys, stats) for keys, stats in assets.items()]
+
+
+def _collect(store: Store, catalog: Catalog, mine: _Mine, when: tuple[float, float], *, dry_run: bool) -> Collected:
+    for attempt in range(TRIES):
+        try:
+            return _attempt(store, catalog, mine, when, dry_run=dry_run)
+        except Moved:
+            pause(attempt)
+    return Collected(left_alone=(f"{mine.keys.pointer}: others kept changing what is marked; the next gc looks again",))
+
+
+def _attempt(store: Store, catalog: Catalog, mine: _Mine, when: tuple[float, float], *, dry_run: bool) -> Collected:
+    """What is marked is read before what is current, so that no claim falls between the two unseen."""
+    began, age = when
+    doomed = read_doomed(store, mine.keys)
+    if doomed.condemned and began - doomed.modified < TAKE_OVER:
+        return Collected(left_alone=(f"{mine.keys.pointer}: another gc is at it",))
+    try:
+        garbage = mine.stats.keys() - _current(store, catalog, mine.keys)
+        marks = {key: doomed.marked.get(key, began) for key in sorted(garbage)}
+        ripe = {key for key in garbage & doomed.marked.keys() if began - marks[key] >= age}
+        ripe -= _named_by(store, [key for key in mine.history() if key not in ripe]) if ripe else set()
+    except SourceError as error:
+        return Collected(left_alone=(error.message,))
+    young = tuple(key for key in marks if key not in ripe)
+    if dry_run:
+        return _result(mine, ripe, young)
+    if not ripe:
+        _mark(store, mine.keys, doomed, marks)
+        return Collected(marked=young)
+    return _result(mine, _delete(store, mine, replace(doomed, marked=marks), ripe), young)
+
+
+def _current(store: Store, catalog: Catalog, keys: Keys) -> set[str]:
+    seen: Seen = look(store, keys)
+    if seen.fault:
+        raise SourceError("E_POINTER", seen.fault)
+    entry = catalog.get(keys.category, keys.asset)
+    if seen.pointer is None:
+        if entry:
+            raise SourceError("E_POINTER", f"{keys.pointer}: is gone, although the catalog has the asset")
+        return set()
+    named = {keys.history(seen.pointer.revision), *payloads_of(seen.pointer.document, keys.pointer)}
+    # A publisher that died after the pointer left catalog and index at what was current before.
+    return named | ({keys.history(entry.revision), *(file.key for file in entry.files)} if entry else set())
+
+
+def _named_by(store: Store, history: Iterable[str]) -> set[str]:
+    named: set[str] = set()
+    for key in history:
+        found = store.read(key)
+        if found:
+            named |= payloads_of(found.body, key).keys()
+    return named
+
+
+def _mark(store: Store, keys: Keys, doomed: Doomed, marks: Mapping[str, float]) -> None:
+    if doomed.condemned or marks != doomed.marked:
+        write_doomed(store, keys, Doomed(marks, version=doomed.version))
+
+
+def _delete(store: Store, mine: _Mine, doomed: Doomed, ripe: set[str]) -> set[str]:
+    """History before the payloads that it names. Whoever needs one of them now waits until we have cleared."""
+    by = secrets.token_hex(8)
+    started = time.monotonic()
+    write_doomed(store, mine.keys, replace(doomed, condemned=frozenset(ripe), by=by))
+    gone: set[str] = set()
+    for key in sorted(ripe, key=lambda key: (HISTORY.fullmatch(key) is None, key)):
+        if time.monotonic() - started > DELETE_WITHIN:
+            break
+        if store.delete(key, mine.stats[key].version):
+            gone.add(key)
+    clear_doomed(store, mine.keys, by)
+    return gone
+
+
+def _result(mine: _Mine, gone: set[str], young: tuple[str, ...]) -> Collected:
+    return Collected(young, tuple(sorted(gone)), sum(mine.stats[key].bytes for key in gone))
+
+
+def _plus(a: Collected, b: Collected) -> Collected:
+    return Collected(
+        a.marked + b.marked,
+        a.deleted + b.deleted,
+        a.deleted_bytes + b.deleted_bytes,
+        a.swept + b.swept,
+        a.left_alone + b.left_alone,
+    )

@@ -1,0 +1,223 @@
+"""verify: everything that is referenced is read and hashed again, and what is not as it was published is named.
+
+It starts from what readers start from, the pointers, and from all that the history holds; then it asks whether catalog
+and indexes say the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+from assetpipe.delivery.catalog import Catalog, Entry, entry_of, is_index, pointers_of, rebuild
+from assetpipe.delivery.garbage import HISTORY
+from assetpipe.delivery.index import index_pages, write_index
+from assetpipe.delivery.keys import SHORT, Keys
+from assetpipe.delivery.pointer import Pointer, parse_pointer
+from assetpipe.delivery.release import payloads_of
+from assetpipe.delivery.settings import Publish
+from assetpipe.delivery.store import Store
+from assetpipe.errors import SourceError
+from assetpipe.log import Event, Report, silent
+
+Kind = Literal["missing", "truncated", "corrupt", "swapped", "stale"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    kind: Kind
+    key: str
+    """of the object, or the catalog's name of the asset"""
+    message: str
+    category: str
+    asset: str = ""
+
+
+@dataclass(frozen=True)
+class Verified:
+    objects: int
+    bytes: int
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An object, and what whoever names it says of it."""
+
+    keys: Keys
+    key: str
+    sha256: str
+    """whole, or its first digits where only the name says it"""
+    bytes: int | None
+    named_by: str
+
+
+def verify(
+    store: Store,
+    catalog: Catalog,
+    settings: Publish,
+    *,
+    category: str = "",
+    mend: bool = False,
+    report: Report = silent,
+) -> Verified:
+    """Of one category or of all. `mend` makes stale catalog entries and indexes again from the pointers; a damaged
+    object is mended by publishing its bundle again."""
+    known = _known_keys(store, catalog, category)
+    with ThreadPoolExecutor(settings.threads) as pool:
+        assets = list(pool.map(lambda keys: _asset(store, keys, report), known))
+    faults = [fault for asset in assets for fault in asset.faults]
+    entries = [asset.entry for asset in assets if asset.entry]
+    stale = [*_stale_entries(catalog, entries, category), *_stale_indexes(store, entries, settings, category)]
+    if mend and stale:
+        _mend(store, catalog, entries, stale, settings)
+    return Verified(sum(asset.objects for asset in assets), sum(asset.bytes for asset in assets), (*faults, *stale))
+
+
+@dataclass(frozen=True)
+class _Asset:
+    objects: int
+    bytes: int
+    faults: tuple[Fault, ...]
+    entry: Entry | None
+
+
+def _known_keys(store: Store, catalog: Catalog, category: str) -> list[Keys]:
+    """Assets of which anything tells: a pointer, a history, the catalog."""
+    known = set(pointers_of(store, category))
+    for stat in store.list(f"{category}/history/" if category else ""):
+        if match := HISTORY.fullmatch(stat.key):
+            known.add(Keys(match[1], match[2]))
+    for name in [category] if category else catalog.categories():
+        known |= {entry.keys for entry in catalog.listing(name)}
+    return sorted(known, key=lambda keys: (keys.category, keys.asset))
+
+
+def _asset(store: Store, keys: Keys, report: Report) -> _Asset:
+    report(Event("step", keys.asset, "verifying"))
+    pointer, entry, faults = _pointer(store, keys)
+    references: list[Reference] = []
+    objects, size = 1, 0
+    if pointer:
+        key = keys.history(pointer.revision)
+        references.append(Reference(keys, key, pointer.revision, len(pointer.document), keys.pointer))
+        references += _payloads(keys, pointer.document, keys.pointer)
+    for stat in store.list(keys.past):
+        revision = stat.key.removeprefix(keys.past).removesuffix(".json")
+        body, fault = _body(store, Reference(keys, stat.key, revision, None, "its name"))
+        faults += [fault] if fault else []
+        references += _payloads(keys, body, stat.key) if body and not fault else []
+        objects, size = objects + 1, size + len(body or b"")
+    for reference in {reference.key: reference for reference in reversed(references)}.values():
+        if reference.key.startswith(keys.past) and any(fault.key == reference.key for fault in faults):
+            continue
+        body, fault = _body(store, reference)
+        faults += [fault] if fault else []
+        objects, size = objects + 1, size + len(body or b"")
+    return _Asset(objects, size, tuple(faults), entry)
+
+
+def _pointer(store: Store, keys: Keys) -> tuple[Pointer | None, Entry | None, list[Fault]]:
+    try:
+        found = store.read(keys.pointer)
+        if found is None:
+            return None, None, [_fault("missing", keys, keys.pointer, "there is no pointer, although there was one")]
+        pointer = parse_pointer(found.body, keys.pointer)
+        entry = entry_of(pointer, keys.pointer, found.stat.modified)
+    except SourceError as error:
+        return None, None, [_fault("corrupt", keys, keys.pointer, error.message)]
+    if entry.keys != keys:
+        fault = f"it is the pointer of {entry.category}/{entry.asset}"
+        return None, None, [_fault("swapped", keys, keys.pointer, fault)]
+    return pointer, entry, []
+
+
+def _payloads(keys: Keys, document: bytes, named_by: str) -> list[Reference]:
+    return [
+        Reference(keys, key, sha256, size, named_by) for key, (sha256, size) in payloads_of(document, named_by).items()
+    ]
+
+
+def _body(store: Store, reference: Reference) -> tuple[bytes | None, Fault | None]:
+    """Read and hash; what the store itself refuses is said with its size."""
+    keys, key = reference.keys, reference.key
+    try:
+        found = store.read(key)
+    except SourceError as error:
+        stat = store.stat(key)
+        short = stat is not None and reference.bytes is not None and stat.bytes < reference.bytes
+        kind: Kind = "truncated" if short else "corrupt"
+        sizes = f" ({stat.bytes} of {reference.bytes} bytes)" if short and stat else ""
+        return None, _fault(kind, keys, key, error.message + sizes)
+    if found is None:
+        return None, _fault("missing", keys, key, f"is gone, and {reference.named_by} names it")
+    sha256 = hashlib.sha256(found.body).hexdigest()
+    if sha256.startswith(reference.sha256):
+        return found.body, None
+    if reference.bytes is not None and len(found.body) < reference.bytes:
+        return found.body, _fault("truncated", keys, key, f"{len(found.body)} of {reference.bytes} bytes are left")
+    kind = "swapped" if found.stat.sha256 == sha256 else "corrupt"
+    what = "holds another object's bytes" if kind == "swapped" else "its bytes are not those that were published"
+    return found.body, _fault(kind, keys, key, f"{what} (sha256 {sha256[:SHORT]}, not {reference.sha256[:SHORT]})")
+
+
+def _stale_entries(catalog: Catalog, entries: Sequence[Entry], category: str) -> Iterator[Fault]:
+    there = {entry.keys: entry for entry in entries}
+    for keys, entry in there.items():
+        noted = catalog.get(keys.category, keys.asset)
+        if noted is None:
+            yield _fault("stale", keys, keys.pointer, f"{catalog.place} does not have it")
+        elif noted != entry:
+            told = f"{catalog.place} has revision {noted.revision} (move {noted.sequence}), "
+            yield _fault("stale", keys, keys.pointer, f"{told}the pointer {entry.revision} (move {entry.sequence})")
+    for name in [category] if category else catalog.categories():
+        for noted in catalog.listing(name):
+            if noted.keys not in there:
+                yield _fault("stale", noted.keys, noted.keys.pointer, f"{catalog.place} has it, and no pointer does")
+
+
+def _stale_indexes(store: Store, entries: Sequence[Entry], settings: Publish, category: str) -> Iterator[Fault]:
+    there = {stat.key for stat in store.list(f"{category}/manifest/" if category else "") if _is_page(stat.key)}
+    for name in sorted({entry.category for entry in entries} | {key.partition("/")[0] for key in there}):
+        keys = Keys(name, "index")
+        own = sorted((entry for entry in entries if entry.category == name), key=lambda entry: entry.asset)
+        for page in index_pages(name, own, settings.index_entries):
+            there.discard(page.key)
+            try:
+                found = store.read(page.key)
+                if found is None:
+                    yield _fault("missing", keys, page.key, "there is no such page of the index")
+                elif found.body != page.body:
+                    yield _fault("stale", keys, page.key, "says another thing than the pointers")
+            except SourceError as error:
+                yield _fault("corrupt", keys, page.key, error.message)
+    for key in sorted(there):
+        yield _fault("stale", Keys(key.partition("/")[0], "index"), key, "is no page of the index any more")
+
+
+def _is_page(key: str) -> bool:
+    parts = key.split("/")
+    return len(parts) == 3 and parts[1] == "manifest" and is_index(parts[2])
+
+
+def _mend(store: Store, catalog: Catalog, entries: Sequence[Entry], stale: Sequence[Fault], settings: Publish) -> None:
+    there = {entry.keys: entry for entry in entries}
+    rebuild(store, catalog, entries)
+    categories = {fault.category for fault in stale}
+    for category in categories:
+        for noted in list(catalog.listing(category)):
+            if noted.keys not in there and store.stat(noted.keys.pointer) is None:
+                catalog.forget(category, noted.asset)
+    for fault in stale:
+        # Rewriting compares hashes as they were written, which a page that rotted still has.
+        if fault.kind == "corrupt" and (stat := store.stat(fault.key)):
+            store.delete(fault.key, stat.version)
+    for category in sorted(categories):
+        write_index(store, catalog, category, settings.index_entries)
+
+
+def _fault(kind: Kind, keys: Keys, key: str, message: str) -> Fault:
+    return Fault(kind, key, message if key in message else f"{key}: {message}", keys.category, keys.asset)
