@@ -1,6 +1,6 @@
 """Who works on an asset of a run -> one small document in the store, moved by compare-and-swap alone.
 
-    _batch/<run>/assets/<asset>.json    {"state": held | free | done | failed, "number": 3, "holder": ..., "until": ...}
+    assetpipe.runs/<run>/assets/<asset>.json    {"state": held | free | done | failed, "number": 3, "holder": ..., "until": ...}
 
 A lease carries a number that grows with every holder. Whoever holds the newest one may move the asset's pointer, nobody
 else: `Fenced` is the store that a publish writes through, and asks before each key that moves. A publish reads the
@@ -30,8 +30,8 @@ SECONDS = 60.0
 """Without a sign of life until somebody else may take an asset over; signs come four times as often."""
 MAX_STARTS = 5
 """Workers that may die on one asset; a Spot machine that is taken without notice counts, one that drains does not."""
-FOLDER = "_batch"
-"""No category begins with an underscore."""
+FOLDER = "assetpipe.runs"
+"""No category has a dot in its name."""
 
 State = Literal["held", "free", "done", "failed"]
 Clock = Callable[[], float]
@@ -42,7 +42,7 @@ class LeaseLost(TryAgain):
 
 
 @dataclass(frozen=True)
-class Worker:
+class Holder:
     """`job` stays the same when Batch tries a job again: its new attempt knows that the old one is dead."""
 
     job: str
@@ -80,7 +80,7 @@ class Leases:
 
     store: Store
     run: str
-    worker: Worker
+    holder: Holder
     seconds: float = SECONDS
     clock: Clock = time.time
 
@@ -101,7 +101,7 @@ class Leases:
         return self.store.replace(_item(self.run, progress), version)
 
     def _may_take(self, found: Progress, unit: str) -> bool:
-        me = self.worker
+        me = self.holder
         if found.state == "done":
             return found.unit != unit
         if (
@@ -114,7 +114,7 @@ class Leases:
     def _next(self, asset: str, unit: str, found: Progress | None) -> Progress:
         before = found or Progress(asset, unit)
         died = before.starts if before.unit == unit and before.state in ("held", "free") else 0
-        me = self.worker
+        me = self.holder
         return Progress(
             asset,
             unit,
