@@ -1,0 +1,117 @@
+"""Settings -> a client of AWS, or of a server that speaks its language: session, timeouts, retries.
+
+Credentials come from AWS' standard chain alone (environment, profile, SSO, role). Nothing here sees them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+import boto3
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from assetpipe.delivery.faults import explained
+from assetpipe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudfront import CloudFrontClient
+    from mypy_boto3_s3 import S3Client
+
+TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
+HOME = "us-east-1"
+"""CloudFront's only region, and what servers other than AWS are told where no region is set."""
+
+
+class Access(Protocol):
+    """What of `[publish]` a client needs; "" is unset."""
+
+    @property
+    def endpoint_url(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def kms_key(self) -> str: ...
+    @property
+    def accelerate(self) -> bool: ...
+    @property
+    def part_mb(self) -> int: ...
+    @property
+    def threads(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long one request is tried: `longest` seconds until a server that says nothing is given up on."""
+
+    connect: float = 5.0
+    read: float = 10.0
+    tries: int = 4
+
+    @property
+    def longest(self) -> float:
+        pauses = sum(min(2.0**n, 20.0) for n in range(self.tries - 1))  # botocore's, at their longest
+        return self.tries * max(self.connect, self.read) + pauses
+
+
+PATIENCE = Patience()
+
+
+def s3_client(settings: Access, patience: Patience = PATIENCE) -> S3Client:
+    _keep_quiet()
+    foreign = settings.endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if foreign and settings.accelerate:
+        raise ConfigError(
+            "E_STORE_ACCELERATE",
+            "[publish] accelerate = true: is for AWS itself, and an endpoint is set",
+            hint="set accelerate = false, or unset endpoint_url, AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL",
+        )
+    # Checksums are given with every body, so botocore adds none: its own come as trailers, which other servers refuse.
+    config = _config(patience, settings.threads).merge(
+        ClientConfig(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"use_accelerate_endpoint": settings.accelerate},
+        )
+    )
+    return cast("S3Client", _client("s3", settings.region or (HOME if foreign else ""), settings.endpoint_url, config))
+
+
+def cloudfront_client(threads: int = 4, patience: Patience = PATIENCE) -> CloudFrontClient:
+    """`[publish] endpoint_url` is of S3 alone; AWS_ENDPOINT_URL_CLOUDFRONT overrides this one."""
+    _keep_quiet()
+    return cast("CloudFrontClient", _client("cloudfront", HOME, "", _config(patience, threads)))
+
+
+def _client(service: str, region: str, endpoint_url: str, config: ClientConfig) -> object:
+    try:
+        session = boto3.session.Session()
+        return session.client(service, region_name=region or None, endpoint_url=endpoint_url or None, config=config)
+    except (BotoCoreError, ClientError) as error:
+        raise explained(error, f"AWS {service}") from error
+    except ValueError as error:
+        raise ConfigError(
+            "E_STORE_ENDPOINT",
+            f"AWS {service}: the endpoint that is set is no URL",
+            hint="check [publish] endpoint_url, AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL: https://host[:port]",
+        ) from error
+
+
+def _config(patience: Patience, threads: int) -> ClientConfig:
+    return ClientConfig(
+        connect_timeout=patience.connect,
+        read_timeout=patience.read,
+        retries={"mode": "standard", "total_max_attempts": patience.tries},
+        max_pool_connections=max(32, 2 * threads),
+        tcp_keepalive=True,
+    )
+
+
+def _keep_quiet() -> None:
+    """At DEBUG botocore writes session tokens and `Authorization` headers in clear, whatever handler listens."""
+    for name in TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.INFO))
