@@ -101,6 +101,7 @@ class Publish(Settings):
     distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9]*$")]
     invalidate: Literal["paths", "tags", "never"]
     keep_days: Annotated[int, Field(ge=0)]
+    catalog: Annotated[str, Field(pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,255}|sqlite:.+)?$")]
 
     @model_validator(mode="after")
     def _acceleration_is_of_aws(self) -> Publish:

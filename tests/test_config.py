@@ -73,6 +73,7 @@ def test_a_level_of_ones_own_is_added(tmp_path: Path) -> None:
         ("[levels.tiny]\nscreen_px = 9\n", "levels.tiny.max_triangles is missing", "all its keys"),
         ("[levels\n", "not valid TOML", "toml"),
         ("[publish]\npart_mb = 4\n", "publish.part_mb = 4", "default.toml"),
+        ("[publish]\ncatalog = 'mysql:x'\n", "publish.catalog = 'mysql:x'", "default.toml"),
         ("[publish]\nendpoint_url = 's3.shop'\n", "publish.endpoint_url = 's3.shop'", "default.toml"),
         ("[publish]\naccelerate = true\nendpoint_url = 'http://s3.shop'\n", "not for endpoint_url = 'http", "default"),
         ("category = 'No Good'\n", "'No Good' cannot be a category", "a-z"),

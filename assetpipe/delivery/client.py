@@ -19,6 +19,7 @@ from assetpipe.errors import ConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
 TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
@@ -84,6 +85,14 @@ def cloudfront_client(threads: int = 4, patience: Patience = PATIENCE) -> CloudF
     """`[publish] endpoint_url` is of S3 alone; AWS_ENDPOINT_URL_CLOUDFRONT overrides this one."""
     _keep_quiet()
     return cast("CloudFrontClient", _client("cloudfront", HOME, "", _config(patience, threads)))
+
+
+def dynamodb_client(settings: Access, patience: Patience = PATIENCE) -> DynamoDBClient:
+    """`[publish] endpoint_url` is of S3 alone; AWS_ENDPOINT_URL_DYNAMODB overrides this one."""
+    _keep_quiet()
+    foreign = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or os.environ.get("AWS_ENDPOINT_URL")
+    region = settings.region or (HOME if foreign else "")
+    return cast("DynamoDBClient", _client("dynamodb", region, "", _config(patience, settings.threads)))
 
 
 def _client(service: str, region: str, endpoint_url: str, config: ClientConfig) -> object:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import ClientError
 
 from assetpipe.delivery.cdn import Batch
-from assetpipe.errors import AssetpipeError, ConfigError, NotPermitted, ServiceUnavailable, TryAgain
+from assetpipe.delivery.client import cloudfront_client
+from assetpipe.delivery.faults import code_of, explaining
+from assetpipe.errors import ConfigError, NotPermitted, TryAgain
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -21,9 +22,7 @@ PAUSES = (2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Seconds between tries while too many invalidations are in progress: one takes about a minute."""
 POLL, PATIENCE = 5.0, 900.0
 """Seconds between looks at an invalidation, and until we give up on it."""
-AGAIN = "run the same command again: what is published stays published, and caches are told then"
-CREDENTIALS = "log in (`aws sso login`, `aws configure`) or set AWS_PROFILE; assetpipe keeps no credentials of its own"
-Sleep = Callable[[float], None]
+FULL = "TooManyInvalidationsInProgress"
 
 
 @dataclass(frozen=True)
@@ -42,20 +41,31 @@ class CloudFront:
 
     client: CloudFrontClient
     distribution: str
-    sleep: Sleep = time.sleep
+    sleep: Callable[[float], None] = time.sleep
 
     def invalidate(self, batch: Batch) -> Invalidation:
         """Returns when it is accepted, not when it is done. The same batch again is the same invalidation."""
-        for pause in (*PAUSES, None):
-            try:
-                return self._create(batch)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "TooManyInvalidationsInProgress" or pause is None:
-                    raise _explained(self._place, error) from error
+        with self._explaining():
+            for pause in PAUSES:
+                try:
+                    return self._create(batch)
+                except ClientError as error:
+                    if code_of(error) != FULL:
+                        raise
                 self.sleep(pause)
-            except BotoCoreError as error:
-                raise _explained(self._place, error) from error
-        raise AssertionError("the last pause is None")
+            return self._create(batch)
+
+    def root(self, bucket: str, prefix: str) -> str:
+        """What viewers see before a store's keys: its prefix, less what the distribution itself puts before (its
+        OriginPath). Who may not look at the distribution is taken to have no OriginPath."""
+        try:
+            with self._explaining():
+                answer = self.client.get_distribution(Id=self.distribution)
+        except NotPermitted:
+            return _root(prefix)
+        origins = answer["Distribution"]["DistributionConfig"]["Origins"]["Items"]
+        hidden = {one["OriginPath"].strip("/") for one in origins if one["DomainName"].partition(".s3")[0] == bucket}
+        return _root(prefix, next(iter(hidden)) if len(hidden) == 1 else "")
 
     def wait(self, invalidation: Invalidation) -> Invalidation:
         """Until viewers everywhere get what is published."""
@@ -70,7 +80,9 @@ class CloudFront:
                 )
             self.sleep(POLL)
             waited += POLL
-            invalidation = self._look(invalidation)
+            with self._explaining():
+                answer = self.client.get_invalidation(DistributionId=self.distribution, Id=invalidation.id)
+            invalidation = replace(invalidation, done=_is_done(answer["Invalidation"]["Status"]))
         return invalidation
 
     @property
@@ -88,47 +100,37 @@ class CloudFront:
         made = answer["Invalidation"]
         return Invalidation(made["Id"], batch.reference, batch.paths, _is_done(made["Status"]))
 
-    def _look(self, invalidation: Invalidation) -> Invalidation:
-        try:
-            answer = self.client.get_invalidation(DistributionId=self.distribution, Id=invalidation.id)
-        except (ClientError, BotoCoreError) as error:
-            raise _explained(self._place, error) from error
-        done = _is_done(answer["Invalidation"]["Status"])
-        return Invalidation(invalidation.id, invalidation.reference, invalidation.paths, done)
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        with explaining(self._place):
+            try:
+                yield
+            except ClientError as error:
+                if code_of(error) == "NoSuchDistribution":
+                    raise ConfigError(
+                        "E_CDN_DISTRIBUTION",
+                        f"{self._place}: there is none of this id",
+                        hint="mend [publish] distribution",
+                    ) from error
+                if code_of(error) == FULL:
+                    raise TryAgain(
+                        "E_CDN_BUSY",
+                        f"{self._place}: too many invalidations are in progress",
+                        hint="the same command later tells it: what is published stays published",
+                    ) from error
+                raise
+
+
+def connect(distribution: str) -> CloudFront:
+    return CloudFront(cloudfront_client(), distribution)
 
 
 def _is_done(status: str) -> bool:
     return status.lower() == "completed"
 
 
-def connect(distribution: str, endpoint_url: str | None = None) -> CloudFront:
-    """By the standard AWS credential chain."""
-    config = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=30)
-    client: CloudFrontClient = boto3.session.Session().client(  # CloudFront is one service for all regions, and lives in this one
-        "cloudfront", region_name="us-east-1", endpoint_url=endpoint_url, config=config
-    )
-    return CloudFront(client, distribution)
-
-
-def _explained(place: str, error: ClientError | BotoCoreError) -> AssetpipeError:
-    if isinstance(error, ClientError):
-        return _refused(place, error.response["Error"]["Code"], error.operation_name, error)
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return NotPermitted("E_NO_CREDENTIALS", f"{place}: no AWS credentials were found", hint=CREDENTIALS)
-    return ServiceUnavailable("E_CDN_UNREACHABLE", f"{place}: {type(error).__name__}: {error}", hint=AGAIN)
-
-
-def _refused(place: str, code: str, operation: str, error: ClientError) -> AssetpipeError:
-    if code == "NoSuchDistribution":
-        return ConfigError(
-            "E_CDN_DISTRIBUTION", f"{place}: there is none of this id", hint="see [publish] distribution"
-        )
-    if code in ("AccessDenied", "AccessDeniedException", "403", ""):
-        return NotPermitted(
-            "E_CDN_DENIED",
-            f"{place}: not permitted: {operation}",
-            hint=f"the role that publishes needs cloudfront:{operation} on this distribution",
-        )
-    if code in ("TooManyInvalidationsInProgress", "Throttling", "ThrottlingException", "TooManyRequestsException"):
-        return TryAgain("E_CDN_BUSY", f"{place}: {code}", hint=AGAIN)
-    return ServiceUnavailable("E_CDN", f"{place}: {code}: {error.response['Error'].get('Message', '')}", hint=AGAIN)
+def _root(prefix: str, hidden: str = "") -> str:
+    own = prefix.strip("/")
+    if hidden and f"{own}/".startswith(f"{hidden}/"):
+        own = own[len(hidden) :].strip("/")
+    return f"/{own}/" if own else "/"

@@ -20,7 +20,7 @@ import pytest
 from botocore.config import Config
 
 from assetpipe.delivery.cdn import Batch
-from assetpipe.delivery.cloudfront import PAUSES, CloudFront, connect
+from assetpipe.delivery.cloudfront import PAUSES, CloudFront
 from assetpipe.errors import ConfigError, NotPermitted, ServiceUnavailable, TryAgain
 from tests.delivery.refusing import Refusing
 
@@ -70,9 +70,10 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
 
-def distribution(url: str, name: str) -> str:
-    """Of which nothing is invalidated yet."""
-    origin = {"Id": "o", "DomainName": "b.s3.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
+def distribution(url: str, name: str, path: str = "") -> str:
+    """Of which nothing is invalidated yet; it serves what is under `path` in bucket `b`."""
+    bucket = {"Id": "o", "DomainName": "b.s3.eu-west-1.amazonaws.com", "OriginPath": path}
+    origin = bucket | {"S3OriginConfig": {"OriginAccessIdentity": ""}}
     policy = "658327ea-f89d-4fab-a63d-7e88639e58f6"  # CachingOptimized
     behaviour = {"TargetOriginId": "o", "ViewerProtocolPolicy": "https-only", "CachePolicyId": policy}
     config = {
@@ -103,8 +104,8 @@ def never(_seconds: float) -> None:
 def test_a_batch_arrives_as_it_was_planned(server: str) -> None:
     """The paths and the reference are CloudFront's, and tags pass like paths."""
     where = distribution(server, "arrives")
-    made = CloudFront(connect(where, server).client, where, never).invalidate(BATCH)
-    connect(where, server).invalidate(Batch("assetpipe-2", ("#pointers:lamps",)))
+    made = CloudFront(client(server), where, never).invalidate(BATCH)
+    CloudFront(client(server), where).invalidate(Batch("assetpipe-2", ("#pointers:lamps",)))
     seen = {one["InvalidationBatch"]["CallerReference"]: one for one in invalidations(server, where)}
     assert seen["assetpipe-1"]["Id"] == made.id
     assert seen["assetpipe-1"]["InvalidationBatch"]["Paths"]["Items"] == list(BATCH.paths)
@@ -115,7 +116,7 @@ def test_waiting_ends_whichever_way_the_status_is_spelt(server: str) -> None:
     """moto says COMPLETED where AWS says Completed; boto3's own waiter never ends on it."""
     where = distribution(server, "waits")
     slept: list[float] = []
-    told = CloudFront(connect(where, server).client, where, slept.append)
+    told = CloudFront(client(server), where, slept.append)
     made = told.invalidate(BATCH)
     assert told.wait(replace(made, done=False)).done
     assert len(slept) == 1
@@ -125,8 +126,32 @@ def test_waiting_ends_whichever_way_the_status_is_spelt(server: str) -> None:
 def test_a_distribution_that_is_not_there_is_a_fault_of_the_config(server: str) -> None:
     """Exit code 78, with the key to mend."""
     with pytest.raises(ConfigError, match="CloudFront distribution ENOTHERE") as raised:
-        connect("ENOTHERE", server).invalidate(BATCH)
+        CloudFront(client(server), "ENOTHERE").invalidate(BATCH)
     assert (raised.value.code, "[publish] distribution" in raised.value.hint) == ("E_CDN_DISTRIBUTION", True)
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "root"),
+    [
+        ("", "", "/"),
+        ("", "shop/models/", "/shop/models/"),
+        ("/shop", "shop/models/", "/models/"),
+        ("/shop/models", "shop/models/", "/"),
+        ("/sho", "shop/", "/shop/"),
+    ],
+)
+def test_viewers_see_a_store_under_its_prefix_less_the_path_of_its_origin(
+    server: str, path: str, prefix: str, root: str
+) -> None:
+    """Paths that nobody asks for would be told in vain."""
+    where = distribution(server, f"root-{path}-{prefix}", path)
+    assert CloudFront(client(server), where).root("b", prefix) == root
+
+
+def test_who_may_not_look_at_the_distribution_tells_whole_paths(server: str) -> None:
+    """The right to invalidate is enough."""
+    with Refusing(server, "AccessDenied", times=9, status=403) as front:
+        assert CloudFront(client(front.url), "E1").root("b", "shop/") == "/shop/"
 
 
 @pytest.mark.parametrize("times", [0, 1, 3])
@@ -134,7 +159,7 @@ def test_too_many_in_progress_is_waited_out(server: str, times: int) -> None:
     """Refused some times, the batch is told once, after pauses that grow."""
     where, slept = distribution(server, f"busy-{times}"), list[float]()
     with Refusing(server, "TooManyInvalidationsInProgress", times=times) as front:
-        CloudFront(connect(where, front.url).client, where, slept.append).invalidate(BATCH)
+        CloudFront(client(front.url), where, slept.append).invalidate(BATCH)
         assert len(front.requests) == times + 1
     assert slept == list(PAUSES[:times])
     assert len(invalidations(server, where)) == 1
@@ -144,8 +169,8 @@ def test_too_many_in_progress_for_too_long_is_to_be_tried_again(server: str) -> 
     """Exit code 75 after two minutes, and the hint says that what is published stays."""
     where, slept = distribution(server, "full"), list[float]()
     with Refusing(server, "TooManyInvalidationsInProgress", times=99) as front:
-        told = CloudFront(connect(where, front.url).client, where, slept.append)
-        with pytest.raises(TryAgain, match="TooManyInvalidationsInProgress") as raised:
+        told = CloudFront(client(front.url), where, slept.append)
+        with pytest.raises(TryAgain, match="too many invalidations") as raised:
             told.invalidate(BATCH)
     assert "stays published" in raised.value.hint
     assert slept == list(PAUSES)
@@ -157,7 +182,7 @@ def test_a_role_that_may_not_invalidate_is_told_which_action_it_lacks(server: st
         Refusing(server, "AccessDenied", times=9, status=403) as front,
         pytest.raises(NotPermitted, match="CreateInvalidation") as raised,
     ):
-        connect("E1", front.url).invalidate(BATCH)
+        CloudFront(client(front.url), "E1").invalidate(BATCH)
     assert "cloudfront:CreateInvalidation" in raised.value.hint
 
 
@@ -177,5 +202,5 @@ def test_no_credentials_are_said(server: str, monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(NotPermitted, match="no AWS credentials") as raised:
-        connect("E1", server).invalidate(BATCH)
+        CloudFront(client(server), "E1").invalidate(BATCH)
     assert "aws sso login" in raised.value.hint
