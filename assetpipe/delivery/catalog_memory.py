@@ -41,9 +41,10 @@ class MemoryCatalog:
 
     def query(self, category: str, *, status: Status | None = None, limit: int = 100, after: str = "") -> Page:
         found = [entry for entry in self.listing(category) if status in (None, entry.status)]
+        before = read_token(after) if after else None
         found.sort(key=lambda entry: (entry.updated, entry.asset), reverse=True)
-        if after:
-            found = [entry for entry in found if (entry.updated, entry.asset) < read_token(after)]
+        if before:
+            found = [entry for entry in found if (entry.updated, entry.asset) < before]
         page = tuple(found[:limit])
         return Page(page, after_token(page[-1].updated, page[-1].asset) if len(found) > limit else "")
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assetpipe.bundle import Bundle, damage
+from assetpipe.config import Publish
 from assetpipe.delivery.catalog import Catalog, entry_of
 from assetpipe.delivery.doomed import HOLD, claim
 from assetpipe.delivery.index import Index, write_index
 from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.pointer import Pointer, Seen, look, move, pushed
 from assetpipe.delivery.release import Release, release_of
-from assetpipe.delivery.settings import Publish
 from assetpipe.delivery.store import Item, Store
 from assetpipe.errors import AssetpipeError, SourceError, TryAgain
 from assetpipe.log import Event, Report, silent

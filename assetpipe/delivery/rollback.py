@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assetpipe.config import Publish
 from assetpipe.delivery.catalog import Catalog
 from assetpipe.delivery.doomed import claim
 from assetpipe.delivery.index import write_index
@@ -9,7 +10,6 @@ from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.pointer import Pointer, Seen, look, move, popped
 from assetpipe.delivery.publish import Published, record, with_index
 from assetpipe.delivery.release import payloads_of, revision_of
-from assetpipe.delivery.settings import Publish
 from assetpipe.delivery.store import Moved, Store
 from assetpipe.errors import SourceError, UsageError
 

@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
+from assetpipe.config import Publish
 from assetpipe.delivery.catalog import Catalog, Entry, entry_of, is_index, pointers_of, rebuild
 from assetpipe.delivery.garbage import HISTORY
 from assetpipe.delivery.index import index_pages, write_index
 from assetpipe.delivery.keys import SHORT, Keys
 from assetpipe.delivery.pointer import Pointer, parse_pointer
 from assetpipe.delivery.release import payloads_of
-from assetpipe.delivery.settings import Publish
 from assetpipe.delivery.store import Store
 from assetpipe.errors import SourceError
 from assetpipe.log import Event, Report, silent

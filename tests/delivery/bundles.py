@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 
 from assetpipe.bundle import Bundle, write_bundle
-from assetpipe.delivery.settings import Publish
+from assetpipe.config import load_config
 from assetpipe.manifest import Manifest
 
-SETTINGS = Publish(threads=2, index_entries=3)
+SETTINGS = load_config().publish.model_copy(update={"threads": 2, "index_entries": 3})
 LEVELS = ("preview", "standard", "high")
 
 
