@@ -1,5 +1,5 @@
-"""A store that writes nothing: reads go through to another; what would be written is recorded, and refused and read back
-as that one would."""
+"""A store that writes nothing: reads go through to another; what would be written is recorded, refused and read back as
+that one would."""
 
 from __future__ import annotations
 

@@ -108,10 +108,14 @@ class FolderStore:
         raise taken(place(self, item.key), "", item.sha256)
 
     def _make_last(self, path: str, folder: int, name: str) -> None:
-        """Also where another writer linked it, which may have died before doing this; 2 ms saved where we know better."""
-        linked = os.stat(name, dir_fd=folder, follow_symlinks=False).st_ctime
+        """Also where another writer linked it, which may have died before doing this; not where we did it since, which
+        saves 2 ms for each object that is there already."""
+        now = time.time()
+        try:
+            linked = os.stat(name, dir_fd=folder, follow_symlinks=False).st_ctime
+        except FileNotFoundError:  # deleted since, by somebody whose deletion may not last
+            linked = now
         if linked > self._synced.get(path, 0.0) - CLOCK:
-            now = time.time()
             os.fsync(folder)
             self._synced[path] = now
 

@@ -21,10 +21,11 @@ PATIENCE = 30.0
 
 @contextmanager
 def opened(root: Path, parts: Sequence[str]) -> Iterator[int | None]:
-    """None where there is no such folder. Whoever holds it open keeps it, whatever its path leads to meanwhile."""
+    """None where there is no such folder, or a file in its place. Whoever holds it open keeps it, whatever its path
+    leads to meanwhile."""
     try:
         handle = _descend(root, parts)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         yield None
         return
     try:
