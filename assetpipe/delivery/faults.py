@@ -59,8 +59,8 @@ NO_CREDENTIALS = (
 )  # fmt: skip
 LOG_IN = "log in (`aws sso login`, `aws configure`), name a profile (AWS_PROFILE), or give this machine a role"
 SECRET = re.compile(
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}|(?i:x-amz-(?:signature|credential|security-token))\s*[=:]\s*[^\s&,]+"
-    r"|(?i:signature|credential|authorization)\s*[=:]\s*[^\s&,]+|(?<=//)[^/\s@]+@"
+    r"(?<=//)[^/\s@]+@|\b(?:AKIA|ASIA)[A-Z0-9]{8,}"
+    r"|(?i:x-amz-(?:signature|credential|security-token)|signature|credential|authorization)\s*[=:]\s*[^\s&,]+"
 )
 
 

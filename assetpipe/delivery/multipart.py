@@ -111,7 +111,7 @@ def _unfinished(target: Target, item: Item) -> _Begun | None:
             raise
         return None  # not allowed to look, not offered here, or it has just ended: a new one is always right
     parts = {part["PartNumber"]: part for page in pages for part in page.get("Parts", [])}
-    return _Begun(ids[-1], parts, _takes_whole(pages[0]))
+    return _Begun(ids[-1], parts, whole=pages[0].get("ChecksumType") == "FULL_OBJECT")
 
 
 def _begin(target: Target) -> _Begun:
@@ -122,12 +122,8 @@ def _begin(target: Target) -> _Begun:
         ChecksumType="FULL_OBJECT",
         **target.headers,
     )
-    return _Begun(made["UploadId"], {}, _takes_whole(made))
-
-
-def _takes_whole(answer: Mapping[str, Any]) -> bool:
-    """Some servers say nothing and take it; MiniStack says COMPOSITE, and means it."""
-    return answer.get("ChecksumType") != "COMPOSITE"
+    # Ceph says nothing and takes the checksum of the whole; MiniStack says COMPOSITE, and means it.
+    return _Begun(made["UploadId"], {}, whole=made.get("ChecksumType") != "COMPOSITE")
 
 
 def _send_parts(target: Target, begun: _Begun, item: Item, length: int) -> tuple[list[dict[str, Any]], int]:
