@@ -52,6 +52,17 @@ def read_plan(path: Path) -> list[Item]:
     return parse_plan(data, str(path))
 
 
+def is_plan(path: Path) -> bool:
+    """Told from a list of sources by its first line, which says more."""
+    if path.suffix != ".jsonl" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        try:
+            return bool(json.loads(file.readline())["bytes"] >= 0)
+        except (ValueError, LookupError, TypeError):
+            return False
+
+
 def parse_plan(data: bytes, place: str) -> list[Item]:
     """`place`: the plan's name for error messages. Two lines of one asset are refused."""
     items = list(_parse_lines(data, place))

@@ -1,6 +1,6 @@
 """Manifest, findings, pictures -> one HTML page that needs nothing else: no script, no request, no clock.
 
-Every name in it comes from an untrusted file: text goes through `_text`, which escapes markup, shows control and
+Every name in it comes from an untrusted file: text goes through `html_text`, which escapes markup, shows control and
 direction marks as what they are, and the page forbids itself all but its own style and its own pictures.
 """
 
@@ -36,18 +36,18 @@ def report_html(manifest: Json, pictures: Mapping[str, bytes], findings: Sequenc
         *_budgets(findings),
         _footer(manifest),
     ]
-    return _page(f"{manifest['asset']} · {manifest['category']}", "\n".join(part for part in parts if part))
+    return html_page(f"{manifest['asset']} · {manifest['category']}", "\n".join(part for part in parts if part))
 
 
-def _page(title: str, body: str) -> str:
+def html_page(title: str, body: str, policy: str = POLICY) -> str:
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>{_text(title)}</title>
+<title>{html_text(title)}</title>
 <style>
 {_style()}</style>
 </head>
@@ -66,13 +66,13 @@ def _header(manifest: Json, poster: bytes | None) -> str:
         "Triangles": f"{source['triangles']:,}",
         "Size": " × ".join(f"{extent:.3g}" for extent in extents) + " m",
     }
-    rows = "".join(f"<dt>{_text(name)}</dt><dd>{_text(fact)}</dd>" for name, fact in facts.items())
+    rows = "".join(f"<dt>{html_text(name)}</dt><dd>{html_text(fact)}</dd>" for name, fact in facts.items())
     figure = (
-        f'<figure><img alt="{_text(manifest["asset"])}" src="{_data_uri(poster)}"></figure>'
+        f'<figure><img alt="{html_text(manifest["asset"])}" src="{_data_uri(poster)}"></figure>'
         if poster
         else "<div></div>"
     )
-    title = f'<h1>{_text(manifest["asset"])}</h1>\n<p class="kicker">{_text(manifest["category"])}</p>'
+    title = f'<h1>{html_text(manifest["asset"])}</h1>\n<p class="kicker">{html_text(manifest["category"])}</p>'
     return f"<header>\n{figure}\n<div>\n{title}\n<dl>{rows}</dl>\n</div>\n</header>"
 
 
@@ -97,8 +97,8 @@ def _level(level: Json, manifest: Json, columns: Sequence[str]) -> str:
     )
     data = "".join(_labelled(label, cell) for label, cell in zip(columns[1:], cells, strict=True))
     scores = [f"{SCORES.get(name, name)} {value:.4f}" for name, value in sorted(level.get("scores", {}).items())]
-    below = "".join(f"<small>{_text(remark)}</small>" for remark in (*scores, *level.get("notes", ())))
-    return f'<tr><th scope="row">{_text(level["name"])}{below}</th>{data}</tr>'
+    below = "".join(f"<small>{html_text(remark)}</small>" for remark in (*scores, *level.get("notes", ())))
+    return f'<tr><th scope="row">{html_text(level["name"])}{below}</th>{data}</tr>'
 
 
 def _labelled(label: str, cell: str) -> str:
@@ -140,7 +140,7 @@ def _findings(findings: Sequence[Finding]) -> str:
 def _verdicts(findings: Sequence[Finding]) -> str:
     rows = "\n".join(
         f'<tr><td class="verdict {VERDICTS[item.verdict]}">{item.verdict}</td>'
-        f"<td>{_text(item.check)}<small>{_text(item.message)}</small></td></tr>"
+        f"<td>{html_text(item.check)}<small>{html_text(item.message)}</small></td></tr>"
         for item in findings
     )
     return f'<div class="wide"><table><tbody>\n{rows}\n</tbody></table></div>' if findings else ""
@@ -148,7 +148,7 @@ def _verdicts(findings: Sequence[Finding]) -> str:
 
 def _gallery(pictures: Mapping[str, bytes]) -> str:
     figures = (
-        f'<figure><img alt="" src="{_data_uri(data)}"><figcaption>{_text(name)}</figcaption></figure>'
+        f'<figure><img alt="" src="{_data_uri(data)}"><figcaption>{html_text(name)}</figcaption></figure>'
         for name, data in pictures.items()
     )
     return f'<div class="gallery">{"".join(figures)}</div>'
@@ -157,19 +157,19 @@ def _gallery(pictures: Mapping[str, bytes]) -> str:
 def _footer(manifest: Json) -> str:
     source, config = manifest["source"]["sha256"], manifest["config_sha256"]
     made = f"assetpipe {manifest['tool']['version']}, source {source[:16]}, settings {config[:16]}"
-    return f"<footer>{_text(made)}</footer>"
+    return f"<footer>{html_text(made)}</footer>"
 
 
 def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{_text(title)}</h2>\n{body}\n</section>" if body else ""
+    return f"<section>\n<h2>{html_text(title)}</h2>\n{body}\n</section>" if body else ""
 
 
 def _list(sentences: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{_text(sentence)}</li>' for sentence in sentences)}</ul>" if sentences else ""
+    return f"<ul>{''.join(f'<li>{html_text(sentence)}</li>' for sentence in sentences)}</ul>" if sentences else ""
 
 
 def _cell(value: str, *notes: str) -> str:
-    return f"<b>{_text(value)}</b>" + "".join(f"<small>{_text(note)}</small>" for note in notes if note)
+    return f"<b>{html_text(value)}</b>" + "".join(f"<small>{html_text(note)}</small>" for note in notes if note)
 
 
 def _share(part: int, whole: int) -> str:
@@ -183,7 +183,7 @@ def _bytes(count: int) -> str:
     return f"{count} bytes"
 
 
-def _text(value: str) -> str:
+def html_text(value: str) -> str:
     return escape(printable(str(value)))
 
 

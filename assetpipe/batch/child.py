@@ -1,0 +1,130 @@
+"""`python -m assetpipe.batch.child`: does what order.json in the working directory says, and leaves outcome.json there.
+
+It is started in a session of its own and dies with its runner. Events go to stdout as JSON lines; whatever else is
+printed by anyone goes to stderr.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+from assetpipe.batch.order import ORDER, LevelFacts, Order, Outcome, write_outcome
+from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, TryAgain
+from assetpipe.log import Event, JsonLines, Report
+from assetpipe.memory import return_memory_early
+
+PR_SET_PDEATHSIG = 1
+FILE_BYTES = 64_000_000_000
+"""No file of a bundle comes near; a runaway one stops before the disk is full."""
+
+
+def main() -> NoReturn:
+    folder = Path.cwd()
+    order = Order.model_validate_json((folder / ORDER).read_bytes())
+    _confine(order)
+    report = _speak()
+    try:
+        outcome, code = _attempt(order, folder, report), 0
+    except AssetpipeError as error:
+        outcome, code = _failure(error), error.exit_code
+    except Exception as error:  # a bug of ours: said with its place, and the batch goes on
+        traceback.print_exc()
+        fault = f"{order.source}: {type(error).__name__}: {error}"
+        outcome, code = Outcome(code="E_BUG", message=fault[:4_000], hint="report it, with the log below"), 1
+    write_outcome(folder, outcome)
+    sys.exit(code)
+
+
+def _confine(order: Order) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != order.runner:
+        sys.exit(TryAgain.exit_code)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_FSIZE, FILE_BYTES)
+    if order.memory_bytes:
+        _lower(resource.RLIMIT_DATA, order.memory_bytes)
+    return_memory_early()
+
+
+def _lower(what: int, limit: int) -> None:
+    """Never above what we were given."""
+    soft, hard = resource.getrlimit(what)
+    lowest = min((each for each in (limit, soft, hard) if each != resource.RLIM_INFINITY), default=limit)
+    resource.setrlimit(what, (lowest, hard))
+
+
+def _speak() -> Report:
+    """Our own line to the runner; stdout of all others becomes stderr."""
+    line = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)
+    return JsonLines(line)
+
+
+def _attempt(order: Order, folder: Path, report: Report) -> Outcome:
+    """With the system's refusals said as our errors."""
+    from assetpipe.bundle import disk_faults
+
+    try:
+        return {"fetch": _fetch, "build": _build, "publish": _publish}[order.stage](order, folder, report)
+    except MemoryError:
+        fault = f"{order.source}: out of memory"
+        raise LimitExceeded("E_MEMORY", fault, hint="raise --memory-mb, or lower [limits]") from None
+    except PermissionError as error:
+        raise NotPermitted("E_NOT_PERMITTED", f"{order.source}: {error.strerror}: {error.filename}") from error
+    except OSError as error:
+        with disk_faults(Path(str(error.filename or folder))):
+            raise
+
+
+def _build(order: Order, _folder: Path, report: Report) -> Outcome:
+    from assetpipe import api
+
+    manifest = api.build(
+        order.source,
+        out=order.out,
+        config=order.item.config,
+        category=order.item.category,
+        asset=order.item.asset,
+        device=order.device,
+        report=report,
+    )
+    if order.to:
+        from assetpipe.batch.publishing import check_bundle
+
+        report(Event("step", order.item.asset, "checking", 0.97))
+        check_bundle(order)
+    levels = tuple(
+        LevelFacts(name=level.name, triangles=level.triangles, bytes=level.bytes) for level in manifest.levels
+    )
+    return Outcome(levels=levels, warnings=len(manifest.warnings))
+
+
+def _fetch(order: Order, _folder: Path, _report: Report) -> Outcome:
+    from assetpipe.batch.publishing import config_of
+    from assetpipe.batch.remote import fetch_source
+
+    folder = Path(order.source)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Outcome(source=str(fetch_source(order.item.source, folder, config_of(order).limits.source_bytes)))
+
+
+def _publish(order: Order, _folder: Path, report: Report) -> Outcome:
+    from assetpipe.batch.publishing import publish
+
+    return Outcome(revision=publish(order, report))
+
+
+def _failure(error: AssetpipeError) -> Outcome:
+    return Outcome(code=error.code, message=error.message[:4_000], hint=error.hint[:4_000])
+
+
+if __name__ == "__main__":
+    main()

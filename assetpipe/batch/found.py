@@ -1,0 +1,153 @@
+"""What people name -> Found: folders, globs, lists (CSV, JSON Lines), s3:// prefixes and single files, one by one."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assetpipe.errors import AssetpipeError, MissingFile, UsageError
+from assetpipe.sources.formats import FORMATS
+
+SUFFIXES = tuple(f".{name}" for name in FORMATS)
+LISTS = (".csv", ".jsonl")
+COLUMNS = ("source", "asset", "category", "config")
+PLANNED = ("bytes", "sha256", "seconds", "memory_mb")
+"""Columns of a plan: it may be planned again, and these are found anew."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A source, and what its line of a list says of it."""
+
+    source: str
+    """An absolute path, or an s3:// URL."""
+    bytes: int
+    asset: str | None = None
+    category: str | None = None
+    config: str | None = None
+
+
+def find_sources(names: Iterable[str]) -> Iterator[Found]:
+    """In no particular order."""
+    for name in names:
+        if name.startswith("s3://"):
+            yield from _bucket(name)
+        elif name.lower().endswith(LISTS) and Path(name).is_file():
+            yield from _listed(Path(name))
+        else:
+            yield from _local(name)
+
+
+def is_remote(place: str) -> bool:
+    return place.startswith("s3://")
+
+
+def _local(name: str) -> Iterator[Found]:
+    if Path(name).is_dir():
+        yield from (_file(path) for path in _walk(Path(name)))
+    elif glob.has_magic(name) and not os.path.lexists(name):
+        matches = [Path(match) for match in glob.glob(name, recursive=True)]  # noqa: PTH207  # absolute patterns
+        if not matches:
+            raise MissingFile("E_SOURCE_MISSING", f"{name}: nothing matches", hint="check the pattern")
+        for path in matches:
+            yield from (_file(inner) for inner in (_walk(path) if path.is_dir() else [path]))
+    else:
+        yield _file(Path(name))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files of known extensions; what is hidden, and bundles, are passed over. Links to folders are not followed."""
+    for where, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and not _is_bundle(Path(where, name))]
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                yield Path(where, name)
+
+
+def _is_bundle(folder: Path) -> bool:
+    from assetpipe.bundle import read_bundle
+
+    try:
+        return bool(read_bundle(folder))
+    except AssetpipeError:
+        return False
+
+
+def _file(path: Path, said: Mapping[str, str | None] | None = None) -> Found:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        fault = f"{path}: {(error.strerror or str(error)).lower()}"
+        raise MissingFile("E_SOURCE_MISSING", fault, hint="check the path") from None
+    return Found(_absolute(path), size, **(said or {}))
+
+
+def _absolute(path: Path) -> str:
+    """Without `..`; links stay, for a source's other files lie beside the link."""
+    return os.path.abspath(path)  # noqa: PTH100
+
+
+def _listed(path: Path) -> Iterator[Found]:
+    """Names in a list are relative to its folder."""
+    for place, row in _rows(path):
+        said = {key: str(row[key]) for key in COLUMNS if row.get(key)}
+        unknown = sorted(str(key) for key in row if key not in (*COLUMNS, *PLANNED))
+        if unknown or "source" not in said:
+            fault = f"unknown column {unknown[0]}" if unknown else "no source"
+            raise UsageError("E_LIST", f"{place}: {fault}", hint=f"columns are {', '.join(COLUMNS)}")
+        config = said.get("config")
+        if config and not is_remote(config):
+            said["config"] = _absolute(path.parent / config)
+        yield from _entry(path.parent, said)
+
+
+def _entry(folder: Path, said: dict[str, str]) -> Iterator[Found]:
+    source = said.pop("source")
+    if is_remote(source):
+        found = list(_bucket(source))
+        if len(found) != 1:
+            fault = f"{source}: {len(found)} objects, a line of a list names one"
+            raise MissingFile("E_SOURCE_MISSING", fault, hint="name the object with its extension")
+        yield Found(source, found[0].bytes, **said)
+    else:
+        yield _file(folder / source, said)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The place of each row, and the row."""
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix.lower() == ".csv":
+        for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
+            yield f"{path}: line {number}", row
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            yield f"{path}: line {number}", _parsed(line, f"{path}: line {number}")
+
+
+def _parsed(line: str, place: str) -> Mapping[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UsageError("E_LIST", f"{place}: not JSON: {error}", hint="one JSON object a line") from None
+    if not isinstance(row, dict):
+        raise UsageError("E_LIST", f"{place}: not a JSON object", hint=f"keys are {', '.join(COLUMNS)}")
+    return row
+
+
+def _bucket(url: str) -> Iterator[Found]:
+    """One object, or everything of known extensions below a prefix."""
+    from assetpipe.batch.remote import list_objects, split_url
+
+    bucket, key = split_url(url)
+    exact = key.lower().endswith(SUFFIXES)
+    for name, size in list_objects(bucket, key):
+        if (name == key) if exact else name.lower().endswith(SUFFIXES):
+            yield Found(f"s3://{bucket}/{name}", size)
