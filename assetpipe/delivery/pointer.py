@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -65,7 +65,13 @@ Decide = Callable[[Seen], Pointer | None]
 
 
 def look(store: Store, keys: Keys) -> Seen:
-    """A broken pointer is seen, not raised: publishing the asset again is its cure."""
+    """A broken pointer is seen, not raised: publishing the asset again is its cure. It is read twice before that is
+    believed: bytes may have changed on their way to us."""
+    seen = _look(store, keys)
+    return _look(store, keys) if seen.fault else seen
+
+
+def _look(store: Store, keys: Keys) -> Seen:
     try:
         found = store.read(keys.pointer)
         if found is None:
@@ -117,18 +123,10 @@ def move(store: Store, keys: Keys, decide: Decide) -> Seen:
     )
 
 
-def pushed(seen: Seen, revision: str, document: bytes, floor: int) -> Pointer:
-    """The pointer after a publish. `floor` is the last sequence that the catalog knows: where a pointer was lost or
-    broken, the count goes on from there."""
-    before = seen.pointer
-    earlier = [before.revision, *before.earlier] if before else []
-    return Pointer(
-        revision,
-        max(before.sequence if before else 0, floor) + 1,
-        "live",
-        tuple(name for name in earlier if name != revision)[:EARLIER],
-        document,
-    )
+def pushed(sequence: int, before: Sequence[str], revision: str, document: bytes) -> Pointer:
+    """The pointer after a publish; `before` is what was current until now, newest first, after `sequence` moves."""
+    earlier = tuple(dict.fromkeys(name for name in before if name != revision))
+    return Pointer(revision, sequence + 1, "live", earlier[:EARLIER], document)
 
 
 def popped(pointer: Pointer, revision: str, document: bytes) -> Pointer:

@@ -155,11 +155,18 @@ def _point(release: Release, store: Store, catalog: Catalog) -> tuple[Seen, bool
         moved = seen.pointer is None or seen.pointer.revision != release.revision
         if not moved:
             return None
-        known = None if seen.pointer else catalog.get(release.keys.category, release.keys.asset)
         assert isinstance(release.history.body, bytes)
-        return pushed(seen, release.revision, release.history.body, known.sequence if known else 0)
+        return pushed(*_until_now(seen, catalog, release.keys), release.revision, release.history.body)
 
     return move(store, release.keys, decide), moved
+
+
+def _until_now(seen: Seen, catalog: Catalog, keys: Keys) -> tuple[int, list[str]]:
+    """How often the pointer moved, and what was current, newest first; by the catalog where the pointer was lost."""
+    if seen.pointer:
+        return seen.pointer.sequence, [seen.pointer.revision, *seen.pointer.earlier]
+    moves = catalog.moves(keys.category, keys.asset)
+    return (moves[0].sequence if moves else 0), [move.revision for move in moves]
 
 
 def record(catalog: Catalog, keys: Keys, seen: Seen) -> None:

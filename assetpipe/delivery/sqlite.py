@@ -28,6 +28,7 @@ from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, Servic
 FORMAT = 1
 """`user_version` of the file; one of another format is made again from the store."""
 BUSY_SECONDS = 60.0
+SYNCHRONOUS = "FULL"
 SCHEMA = """
 CREATE TABLE entries (
     category TEXT, asset TEXT, revision TEXT, sequence INTEGER, status TEXT, updated REAL, files TEXT,
@@ -204,7 +205,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         check_same_thread=False,
         uri=True,
     )
-    db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     return db
 
 
