@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -40,11 +41,18 @@ class Drain:
 
     event: threading.Event = field(default_factory=threading.Event)
     reasons: list[str] = field(default_factory=list)
+    _started: list[float] = field(default_factory=list)
 
     def start(self, reason: str) -> None:
         if not self.event.is_set():
+            self._started.append(time.monotonic())
             self.reasons.append(reason)
             self.event.set()
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self._started[0] if self._started else 0.0
 
     @property
     def on(self) -> bool:
