@@ -92,7 +92,9 @@ def _disk_error(error: OSError, place: Path, option: str) -> AssetpipeError:
         return LimitExceeded("E_DISK_FULL", f"{place}: the disk is full", hint=f"free some space, or {another}")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return NotPermitted("E_NOT_WRITABLE", f"{place}: may not be written", hint=f"{another}, or ask for rights")
-    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+    if error.errno == errno.EISDIR:
+        return NotPermitted("E_IS_A_FOLDER", f"{place}: a folder stands where a file must be", hint=another)
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return NotPermitted("E_NOT_A_FOLDER", f"{place}: a file stands where a folder must be", hint=another)
     if error.errno == errno.ENAMETOOLONG:
         return NotPermitted("E_NAME_TOO_LONG", f"{place}: the name is too long for this file system", hint=another)

@@ -13,6 +13,7 @@ moved there (E_STORE_LOCK), and writers on two machines that share a folder by o
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ PARTIALS = (".assetpipe", "partial")
 CLOCK = 0.1
 """Seconds: files get their times from a clock that ticks 100 to 1000 times in one."""
 TRIES = 10
-"""Of a name that is there when we link and gone when we look, over and over."""
+"""Of a name that is there when we link and no object when we look: gone again, or not a file."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class FolderStore:
                 except FileExistsError:
                     if _is_there(place(self, item.key), item, folder, name):
                         return False
-        raise taken(place(self, item.key), "", item.sha256)
+        raise IsADirectoryError(errno.EISDIR, "not a file", item.key)
 
     def _make_last(self, path: str, folder: int, name: str) -> None:
         """Also where another writer linked it, which may have died before doing this; not where we did it since, which

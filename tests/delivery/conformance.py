@@ -17,6 +17,7 @@ from assetpipe.delivery.dry_run import DryRunStore
 from assetpipe.delivery.folder import FolderStore
 from assetpipe.delivery.memory import MemoryStore
 from assetpipe.delivery.store import Found, Item, Stat, Store
+from assetpipe.errors import AssetpipeError
 
 GLB, JSON = "model/gltf-binary", "application/json"
 
@@ -84,6 +85,14 @@ def together(*calls: Callable[[], object]) -> list[object]:
         thread.join(timeout=120)
     assert not any(thread.is_alive() for thread in threads), "a call did not return within 120 s"
     return results
+
+
+def outcome(call: Callable[[], object]) -> object:
+    """What it returned, or the error that it raised."""
+    try:
+        return call()
+    except AssetpipeError as error:
+        return error
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pytest
 from assetpipe.delivery.store import Item, Moved, Store
 from assetpipe.errors import AssetpipeError, MissingFile, SourceError, UsageError
 from tests.delivery import servers
-from tests.delivery.conformance import LOCAL, Entry, Subject, item, together
+from tests.delivery.conformance import LOCAL, Entry, Subject, item, outcome, together
 
 KEY, POINTER = "furniture/high/chair.0123456789abcdef.glb", "furniture/manifest/chair.json"
 ENTRIES: tuple[Entry, ...] = (*LOCAL, *getattr(servers, "ENTRIES", ()))
@@ -493,13 +493,6 @@ def test_no_other_keys_are_accepted(store: Store, key: str) -> None:
 
 def from_path(each: Item, path: Path) -> Item:
     return Item(each.key, path, each.sha256, each.content_type, each.cache_control)
-
-
-def outcome(call: Callable[[], object]) -> object:
-    try:
-        return call()
-    except AssetpipeError as error:
-        return error
 
 
 def code(result: object) -> str:
