@@ -11,6 +11,7 @@ In reading order:
     fit         a level under its byte budget
     quality     GLB -> verdict, poster, report
     manifest    what a bundle holds; bundle: the folder on disk
+    delivery    bundle -> store, catalog, caches; publishing: one run over a store; shelves: what is published
     config      configs/*.toml -> frozen settings; errors: what can go wrong, exit codes
     api         one call for each command; cli: the commands
 
@@ -19,6 +20,7 @@ Every command is one call away:
     import assetpipe
     manifest = assetpipe.build("chair.glb", out="bundles", category="furniture")
     print(manifest.levels[0].triangles, assetpipe.check("bundles/chair").passed)
+    assetpipe.publish("bundles/chair", to="s3://shop-models/eu")
 """
 
 from __future__ import annotations
@@ -28,9 +30,38 @@ from typing import TYPE_CHECKING, Any
 from assetpipe.version import __version__
 
 if TYPE_CHECKING:
-    from assetpipe.api import build, check, doctor, inspect
+    from assetpipe.api import (
+        build,
+        catalog_gc,
+        catalog_init,
+        catalog_list,
+        catalog_rollback,
+        catalog_show,
+        catalog_verify,
+        check,
+        doctor,
+        ingest,
+        inspect,
+        open_run,
+        publish,
+    )
 
-__all__ = ["__version__", "build", "check", "doctor", "inspect"]
+__all__ = [
+    "__version__",
+    "build",
+    "catalog_gc",
+    "catalog_init",
+    "catalog_list",
+    "catalog_rollback",
+    "catalog_show",
+    "catalog_verify",
+    "check",
+    "doctor",
+    "ingest",
+    "inspect",
+    "open_run",
+    "publish",
+]
 
 
 def __getattr__(name: str) -> Any:

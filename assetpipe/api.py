@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,9 +14,18 @@ from assetpipe.log import Report, silent
 from assetpipe.manifest import Manifest
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from assetpipe.carve import Job
     from assetpipe.checking import Checked
+    from assetpipe.delivery.catalog import Entry
+    from assetpipe.delivery.pointer import Status
+    from assetpipe.delivery.publish import Published
+    from assetpipe.delivery.upkeep import Collected
     from assetpipe.health import Health
     from assetpipe.inspection import Inspection
+    from assetpipe.publishing import Run
+    from assetpipe.shelves import Shown, Tended
 
 Device = Literal["auto", "cpu", "cuda"]
 Settings = Config | Path | str | None
@@ -72,6 +81,158 @@ def check(
     return check_file(path, load_config(config_file, category=category), level, profile)
 
 
+def publish(
+    bundle: Path | str,
+    *,
+    to: Path | str,
+    config: Settings = None,
+    dry_run: bool = False,
+    wait: bool = False,
+    report: Report = silent,
+) -> Published:
+    """Bundle to store, catalog and caches; sends only what is not there. `to` is a folder or `s3://bucket/prefix`;
+    `wait` returns when viewers everywhere get it."""
+    from assetpipe.bundle import read_bundle
+
+    with open_run(to, config=config, dry_run=dry_run, wait=wait, report=report) as run:
+        return run.publish(read_bundle(Path(bundle)))
+
+
+def ingest(
+    source: Path | str,
+    *,
+    to: Path | str,
+    category: str | None = None,
+    config: Settings = None,
+    out: Path | str | None = None,
+    asset: str | None = None,
+    force: bool = False,
+    device: Device = "auto",
+    dry_run: bool = False,
+    wait: bool = False,
+    report: Report = silent,
+) -> Published:
+    """Build, check, publish; a bundle that fails its check is not published. Without `out` the bundle is kept in
+    `bundle_cache()`, so that the next run builds only what changed."""
+    settings = _config(config, category)
+    with open_run(to, config=settings, dry_run=dry_run, wait=wait, report=report) as run:
+        return run.ingest(ingest_job(source, settings, out=out, asset=asset, force=force, device=device, report=report))
+
+
+def ingest_job(
+    source: Path | str,
+    config: Config,
+    *,
+    out: Path | str | None = None,
+    asset: str | None = None,
+    force: bool = False,
+    device: Device = "auto",
+    report: Report = silent,
+) -> Job:
+    """What `Run.ingest` takes."""
+    from assetpipe.carve import Job
+
+    path = Path(source)
+    folder = Path(out) if out else bundle_cache() / config.category
+    return Job(path, folder / asset_names([path], asset)[path], config, force, device, report)
+
+
+def bundle_cache() -> Path:
+    """Where `ingest` keeps bundles when it is not told where; may be removed at any time."""
+    from assetpipe.node import cache_folder
+
+    return cache_folder() / "bundles"
+
+
+def open_run(
+    to: Path | str,
+    *,
+    config: Settings = None,
+    dry_run: bool = False,
+    wait: bool = False,
+    report: Report = silent,
+) -> AbstractContextManager[Run]:
+    """To publish many: `with open_run(store) as run: run.publish_all(folders)`. Caches are told once, at the end."""
+    from assetpipe import publishing
+
+    settings = _config(config, None).publish
+    return publishing.open_run(str(to), settings, dry_run=dry_run, wait=wait, report=report)
+
+
+def catalog_list(
+    store: Path | str, category: str | None = None, status: Status | None = None, *, config: Settings = None
+) -> Iterator[Entry]:
+    """What is published, newest first."""
+    from assetpipe.shelves import newest
+
+    with _existing(store, config) as run:
+        yield from newest(run.catalog, category, status)
+
+
+def catalog_show(store: Path | str, asset: str, *, config: Settings = None) -> Shown:
+    """One asset, `name` or `category/name`: what is current, how it came so, what it can be rolled back to."""
+    from assetpipe.shelves import show
+
+    with _existing(store, config) as run:
+        return show(run, asset)
+
+
+def catalog_verify(
+    store: Path | str,
+    category: str | None = None,
+    *,
+    mend: bool = False,
+    config: Settings = None,
+    report: Report = silent,
+) -> Tended:
+    """Read and hash everything again; `mend` makes stale catalog entries and indexes anew."""
+    from assetpipe.shelves import tend
+
+    with _existing(store, config, report=report) as run:
+        return tend(run, category, mend=mend)
+
+
+def catalog_rollback(
+    store: Path | str,
+    asset: str,
+    *,
+    revision: str | None = None,
+    dry_run: bool = False,
+    wait: bool = False,
+    config: Settings = None,
+    report: Report = silent,
+) -> Published:
+    """Make an earlier revision current: the one named by its first digits, or the one before."""
+    from assetpipe.shelves import find
+
+    with _existing(store, config, wait=wait, report=report) as run:
+        return run.rollback(find(run.catalog, run.store.url, asset), revision, dry_run=dry_run)
+
+
+def catalog_gc(
+    store: Path | str,
+    days: float | None = None,
+    *,
+    dry_run: bool = False,
+    config: Settings = None,
+    report: Report = silent,
+) -> Collected:
+    """Delete what nothing published has named for `days` ([publish] keep_days else)."""
+    from assetpipe.delivery.upkeep import gc
+
+    with _existing(store, config, report=report) as run:
+        keep = run.settings.keep_days if days is None else days
+        return gc(run.store, run.catalog, keep, dry_run=dry_run, report=report)
+
+
+def catalog_init(store: Path | str, *, config: Settings = None) -> tuple[str, bool]:
+    """Make the table that an S3 store's catalog is kept in; where it is, and whether it had to be made."""
+    from assetpipe.delivery.open_catalog import make_catalog
+
+    with _existing(store, config) as run:
+        return run.catalog.place, make_catalog(run.catalog)
+
+
 def doctor(*, fix: bool = False) -> Health:
     """What this machine can do; `fix` installs what assetpipe itself may install."""
     from assetpipe.health import examine, mend
@@ -112,3 +273,11 @@ def _config(config: Settings, category: str | None) -> Config:
     if isinstance(config, Config):
         return config
     return load_config(Path(config) if config else None, category=category)
+
+
+def _existing(
+    store: Path | str, config: Settings, *, wait: bool = False, report: Report = silent
+) -> AbstractContextManager[Run]:
+    from assetpipe import publishing
+
+    return publishing.open_existing(str(store), _config(config, None).publish, wait=wait, report=report)

@@ -49,6 +49,11 @@ def check_bundle(folder: Path, config_file: Path | None, category: str | None, p
     return Checked(subject=str(folder), findings=tuple(_bundle_findings(bundle, config, profile)))
 
 
+def check_built(bundle: Bundle, config: Config) -> Checked:
+    """Against the config that it was built with."""
+    return Checked(subject=str(bundle.folder), findings=tuple(_bundle_findings(bundle, config, None)))
+
+
 def check_file(path: Path, config: Config, level: str | None, profile: str | None) -> Checked:
     if level is not None and level not in config.levels:
         raise UsageError("E_LEVEL", f"no level is named {level!r}", hint=f"there are: {', '.join(config.levels)}")

@@ -11,8 +11,10 @@ from typing import NoReturn
 import click
 
 from assetpipe.commands.building import build, check, inspect
+from assetpipe.commands.catalog import catalog
 from assetpipe.commands.machine import doctor
 from assetpipe.commands.options import EXIT_CODES
+from assetpipe.commands.publishing import ingest, publish
 from assetpipe.commands.talk import complain
 from assetpipe.errors import AssetpipeError, SomeFailed
 from assetpipe.memory import return_memory_early
@@ -29,10 +31,11 @@ def cli() -> None:
       assetpipe inspect chair.glb
       assetpipe build chair.glb --category furniture --out bundles
       assetpipe check bundles/chair
+      assetpipe publish bundles/chair --to ./store
     """
 
 
-for command in (inspect, build, check, doctor):
+for command in (inspect, build, check, publish, ingest, catalog, doctor):
     cli.add_command(command)
 
 

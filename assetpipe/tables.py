@@ -47,8 +47,8 @@ def show_inspection(found: Inspection) -> None:
         ("made with", found.generator),
         ("copyright", found.copyright),
     ]
-    console = _console()
-    _facts(console, rows)
+    console = stdout_console()
+    facts(console, rows)
     if found.textures:
         console.print(_texture_table(found))
     console.print(_plan_table(found))
@@ -60,7 +60,7 @@ def show_inspection(found: Inspection) -> None:
 
 def show_checks(checked: Checked, *, verbose: bool) -> None:
     """What passed is only counted, unless `verbose`: a person looks for what did not."""
-    console = _console()
+    console = stdout_console()
     console.print(Text(printable(checked.subject), style="bold"))
     for finding in checked.findings:
         if verbose or finding.verdict != "pass":
@@ -72,7 +72,7 @@ def show_checks(checked: Checked, *, verbose: bool) -> None:
 
 
 def show_doctor(health: Health) -> None:
-    console = _console()
+    console = stdout_console()
     for item in health.items:
         state, style = STATES[item.state]
         console.print(Text.assemble(f"{item.name:<10} ", (f"{state:<8}", style), printable(item.detail)))
@@ -80,12 +80,12 @@ def show_doctor(health: Health) -> None:
             console.print(Text(f"{'':<19}cure: {printable(item.cure)}"))
 
 
-def _console() -> Console:
+def stdout_console() -> Console:
     """Lines are never folded, and in a pipe, which has no width, nothing is cut short."""
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
-def _facts(console: Console, rows: Iterable[tuple[str, str]]) -> None:
+def facts(console: Console, rows: Iterable[tuple[str, str]]) -> None:
     for name, value in rows:
         if value:
             console.print(Text(f"{name:<11}{printable(value)}"))
@@ -115,7 +115,7 @@ def _counts(*parts: tuple[int, str]) -> str:
 
 
 def _texture_table(found: Inspection) -> Table:
-    table = _table("texture", "used as", "pixels", "kind", "file", "GPU memory")
+    table = columns("texture", "used as", "pixels", "kind", "file", "GPU memory")
     for row in found.textures:
         slots = ", ".join(row.slots) or "nothing"
         size = f"{row.width} × {row.height}"
@@ -127,7 +127,7 @@ def _texture_table(found: Inspection) -> Table:
 
 
 def _plan_table(found: Inspection) -> Table:
-    table = _table("a build makes", "triangles", "surface within", "textures", "bytes")
+    table = columns("a build makes", "triangles", "surface within", "textures", "bytes")
     for plan in found.levels:
         kept = f"at most {plan.triangles:,}"
         size = f"at most {plan.texture_px} px"
@@ -135,7 +135,7 @@ def _plan_table(found: Inspection) -> Table:
     return table
 
 
-def _table(*titles: str) -> Table:
+def columns(*titles: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for at, title in enumerate(titles):
         table.add_column(title, no_wrap=at > 0)  # on a narrow terminal the names fold, never the figures

@@ -1,0 +1,213 @@
+"""A store that is open for one run: what the commands publish, ingest and catalog do with it.
+
+build ─ check ─ publish ─▶ ... ─▶ tell: caches hear of everything that moved, in one batch at the end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from assetpipe.bundle import Bundle, read_bundle
+from assetpipe.config import Publish
+from assetpipe.delivery.catalog import Catalog
+from assetpipe.delivery.catalog_memory import MemoryCatalog, rehearsed
+from assetpipe.delivery.cdn import Batch, Change, plan_paths, plan_tags
+from assetpipe.delivery.dry_run import DryRunStore
+from assetpipe.delivery.folder import FolderStore
+from assetpipe.delivery.keys import Keys
+from assetpipe.delivery.open_catalog import open_catalog
+from assetpipe.delivery.open_store import open_store
+from assetpipe.delivery.pointer import look
+from assetpipe.delivery.publish import Published, announce, publish_bundle, publish_bundles
+from assetpipe.delivery.release import release_of
+from assetpipe.delivery.sqlite import SqliteCatalog
+from assetpipe.delivery.store import Store
+from assetpipe.delivery.upkeep import rollback
+from assetpipe.errors import AssetpipeError, MissingFile, ServiceUnavailable, UsageError
+from assetpipe.log import Event, Report, silent
+from assetpipe.manifest import NAME
+
+if TYPE_CHECKING:
+    from assetpipe.carve import Job
+
+Given = TypeVar("Given")
+Got = TypeVar("Got")
+NO_CHECK = "what is published is checked before, and the checks (Khronos' validator, under node) cannot run here"
+FEW_PATHS = 100
+"""More than this in one batch become a wildcard by category: CloudFront charges by path, pointers are small."""
+
+
+@dataclass
+class Run:
+    """One run over one store; remembers what it moved until caches were told."""
+
+    store: Store
+    catalog: Catalog
+    settings: Publish
+    dry_run: bool = False
+    report: Report = silent
+    _moved: list[Published] = field(default_factory=list)
+
+    def publish(self, bundle: Bundle) -> Published:
+        return self._noted(publish_bundle(bundle, self.store, self.catalog, self.settings, report=self._without_done))
+
+    def publish_all(self, folders: Sequence[Path]) -> list[Published | AssetpipeError]:
+        """In the order of the folders; one that fails stops no other."""
+        found = [_attempt(_read, folder) for folder in folders]
+        published = self._each([one for one in found if isinstance(one, Bundle)])
+        return [next(published) if isinstance(one, Bundle) else one for one in found]
+
+    def ingest(self, job: Job) -> Published:
+        """A bundle that fails its check is not published. One that is current in the store was checked before."""
+        from assetpipe.checking import check_built
+        from assetpipe.node import node_ready
+        from assetpipe.pipeline import build_asset
+
+        if not node_ready():  # said before minutes of work, not after
+            raise ServiceUnavailable("E_NODE_MISSING", NO_CHECK, hint="`assetpipe doctor --fix` installs what it needs")
+        bundle = build_asset(job).bundle
+        if not self._is_current(bundle):
+            job.say("step", "checking", 0.97)
+            check_built(bundle, job.config).raise_if_failed()
+        return self.publish(bundle)
+
+    def rollback(self, keys: Keys, revision: str | None, *, dry_run: bool) -> Published:
+        done = rollback(self.store, self.catalog, keys, self.settings, revision=revision, dry_run=dry_run)
+        self._moved.append(done)
+        return done
+
+    def tell(self, *, wait: bool = False) -> Batch | None:
+        """Caches forget what this run moved, and the catalog notes that they were told. None when nothing moved, or no
+        cache is in front of the store. In a dry run the batch is planned only."""
+        moved = [one for one in self._moved if one.mutable_keys]
+        batch = self._plan([Change(one.mark, one.mutable_keys) for one in moved]) if moved else None
+        if batch and self.dry_run:
+            self.report(Event("note", "caches", f"would be told to forget {', '.join(batch.paths)}"))
+        elif batch:
+            self._send(batch, wait=wait)
+        announce(self.catalog, moved)
+        self._moved.clear()
+        return batch
+
+    def _each(self, bundles: Sequence[Bundle]) -> Iterator[Published | AssetpipeError]:
+        if len(bundles) == 1:  # then its files go in parallel
+            yield _attempt(self.publish, bundles[0])
+            return
+        several = publish_bundles(bundles, self.store, self.catalog, self.settings, report=self._without_done)
+        for one in several:
+            yield self._noted(one) if isinstance(one, Published) else one
+
+    def _noted(self, published: Published) -> Published:
+        self._moved.append(published)
+        self.report(Event("done", published.asset, _summary(published, dry_run=self.dry_run), 1.0))
+        return published
+
+    def _without_done(self, event: Event) -> None:
+        """Only here it is known whether anything really happened."""
+        if event.kind != "done":
+            self.report(event)
+
+    def _is_current(self, bundle: Bundle) -> bool:
+        release = release_of(bundle)
+        pointer = look(self.store, release.keys).pointer
+        return pointer is not None and pointer.revision == release.revision
+
+    def _plan(self, changes: Sequence[Change]) -> Batch | None:
+        if not self.settings.distribution or self.settings.invalidate == "never":
+            return None
+        if self.settings.invalidate == "tags":
+            return plan_tags(changes)
+        return plan_paths(changes, self._root(), FEW_PATHS)
+
+    def _root(self) -> str:
+        from assetpipe.delivery.cloudfront import connect
+        from assetpipe.delivery.s3 import parse_url
+
+        if not self.store.url.startswith("s3://"):
+            return "/"
+        return connect(self.settings.distribution).root(*parse_url(self.store.url))
+
+    def _send(self, batch: Batch, *, wait: bool) -> None:
+        from assetpipe.delivery.cloudfront import connect
+
+        caches = connect(self.settings.distribution)
+        told = caches.invalidate(batch)
+        paths = f"{len(batch.paths)} path{'s'[: len(batch.paths) != 1]}"
+        self.report(Event("note", "caches", f"told to forget {paths} (invalidation {told.id})"))
+        if wait:
+            self.report(Event("step", "caches", "waiting until viewers everywhere get what is published", 0.5))
+            caches.wait(told)
+            self.report(Event("done", "caches", "viewers everywhere get what is published", 1.0))
+
+
+@contextmanager
+def open_run(
+    url: str, settings: Publish, *, dry_run: bool = False, wait: bool = False, report: Report = silent
+) -> Iterator[Run]:
+    """To publish into a store, which need not be there yet."""
+    store = open_store(url, settings)
+    catalog = open_catalog(store, settings)
+    if dry_run:
+        store, catalog = DryRunStore(store), _rehearsal(catalog)
+    with _told(Run(store, catalog, settings, dry_run, report), wait=wait) as run:
+        yield run
+
+
+@contextmanager
+def open_existing(url: str, settings: Publish, *, wait: bool = False, report: Report = silent) -> Iterator[Run]:
+    """To look at a store or to tend it: a folder that is not there is a typing error, not an empty store."""
+    store = open_store(url, settings)
+    if isinstance(store, FolderStore) and not store.root.is_dir():
+        raise MissingFile(
+            "E_NO_STORE", f"{url}: no such folder", hint="`assetpipe publish BUNDLE --to DIR` makes a store"
+        )
+    with _told(Run(store, open_catalog(store, settings), settings, report=report), wait=wait) as run:
+        yield run
+
+
+@contextmanager
+def _told(run: Run, *, wait: bool) -> Iterator[Run]:
+    """Caches are told at the end, also when something failed. Who is stopped (Ctrl-C, a Spot notice) goes at once: the
+    next run finds what nobody was told of."""
+    try:
+        yield run
+    except Exception:
+        run.tell()
+        raise
+    run.tell(wait=wait)
+
+
+def _rehearsal(catalog: Catalog) -> Catalog:
+    """A catalog's file is made at the first question; a dry run is not to make one."""
+    if isinstance(catalog, SqliteCatalog) and not catalog.path.exists():
+        return MemoryCatalog(catalog.place)
+    return rehearsed(catalog)
+
+
+def _attempt(do: Callable[[Given], Got], given: Given) -> Got | AssetpipeError:
+    try:
+        return do(given)
+    except AssetpipeError as error:
+        return error
+
+
+def _read(folder: Path) -> Bundle:
+    if not folder.exists():
+        raise MissingFile(
+            "E_NO_BUNDLE", f"{folder}: no such folder", hint="`assetpipe build SOURCE --out DIR` makes one"
+        )
+    if not (folder / NAME).exists() and any(folder.glob(f"*/{NAME}")):
+        raise UsageError("E_NO_BUNDLE", f"{folder}: no bundle, but a folder of bundles", hint=f"write {folder}/*")
+    return read_bundle(folder)
+
+
+def _summary(published: Published, *, dry_run: bool) -> str:
+    if not (published.changed or published.sent):
+        return f"nothing to send, revision {published.revision} is what is published"
+    would = "would be published" if dry_run else "published"
+    sent = f"{published.sent} objects, {published.sent_bytes / 1000:,.0f} kB"
+    return f"{would} as revision {published.revision}: {sent}{' to send' if dry_run else ' sent'}"

@@ -1,0 +1,108 @@
+"""What is published: list, show, verify, roll back, clean up. `catalog` on the command line."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from assetpipe.config import SLUG, SLUG_RULE
+from assetpipe.delivery.catalog import Catalog, Entry, Move
+from assetpipe.delivery.keys import Keys
+from assetpipe.delivery.pointer import Status
+from assetpipe.delivery.upkeep import Fault, Verified, revisions, verify
+from assetpipe.errors import SourceError, UsageError
+from assetpipe.publishing import Run
+
+PAGE = 200
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One asset: what is current, how it came there, and what it can be rolled back to."""
+
+    entry: Entry
+    moves: tuple[Move, ...]
+    """newest first"""
+    revisions: tuple[str, ...]
+    """all that the history holds"""
+
+
+@dataclass(frozen=True)
+class Tended:
+    """What a verify found and, where it was asked to, what it mended."""
+
+    store: str
+    verified: Verified
+    """what is still so"""
+    mended: tuple[Fault, ...] = ()
+
+    def raise_if_faulty(self) -> None:
+        faults = self.verified.faults
+        if faults:
+            more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+            raise SourceError("E_VERIFY", f"{self.store}: {faults[0].message}{more}", hint=_cure(faults))
+
+
+def newest(catalog: Catalog, category: str | None, status: Status | None) -> Iterator[Entry]:
+    """Of one category or of all, newest first."""
+    names = [_category(category)] if category else catalog.categories()
+    streams = [_stream(catalog, name, status) for name in names]
+    return heapq.merge(*streams, key=lambda entry: (entry.updated, entry.asset), reverse=True)
+
+
+def show(run: Run, name: str) -> Shown:
+    keys = find(run.catalog, run.store.url, name)
+    entry = run.catalog.get(keys.category, keys.asset)
+    assert entry
+    moves = run.catalog.moves(keys.category, keys.asset)
+    return Shown(entry, tuple(moves), tuple(revisions(run.store, keys)))
+
+
+def find(catalog: Catalog, place: str, name: str) -> Keys:
+    """`oak-chair`, or `furniture/oak-chair` where two categories have one."""
+    category, slash, asset = name.rpartition("/")
+    if not SLUG.fullmatch(asset) or (slash and not SLUG.fullmatch(category)):
+        raise UsageError("E_ASSET_NAME", f"{name!r} names no asset", hint=f"write ASSET or CATEGORY/ASSET; {SLUG_RULE}")
+    names = [category] if category else catalog.categories()
+    found = [Keys(each, asset) for each in names if catalog.get(each, asset)]
+    if len(found) > 1:
+        both = ", ".join(f"{keys.category}/{asset}" for keys in found)
+        raise UsageError("E_ASSET_TWICE", f"{place}: {asset} is in more than one category", hint=f"name one: {both}")
+    if not found:
+        raise UsageError(
+            "E_NOT_PUBLISHED", f"{place}: {name} is not published", hint="`assetpipe catalog list` says what is"
+        )
+    return found[0]
+
+
+def tend(run: Run, category: str | None, *, mend: bool) -> Tended:
+    """Verify; where something was mended, verify again, for what is said is what was seen."""
+    name = _category(category) if category else ""
+    first = verify(run.store, run.catalog, run.settings, category=name, mend=mend, report=run.report)
+    if not (mend and first.faults):
+        return Tended(run.store.url, first)
+    second = verify(run.store, run.catalog, run.settings, category=name, report=run.report)
+    return Tended(run.store.url, second, tuple(fault for fault in first.faults if fault not in second.faults))
+
+
+def _stream(catalog: Catalog, category: str, status: Status | None) -> Iterator[Entry]:
+    after = ""
+    while True:
+        page = catalog.query(category, status=status, limit=PAGE, after=after)
+        yield from page.entries
+        if not page.after:
+            return
+        after = page.after
+
+
+def _cure(faults: Sequence[Fault]) -> str:
+    if all(fault.kind == "stale" for fault in faults):
+        return "`assetpipe catalog verify --mend` makes catalog and indexes again from what is published"
+    return "publish the bundle again: that sends what is missing; what is damaged is to be removed first"
+
+
+def _category(category: str) -> str:
+    if not SLUG.fullmatch(category):
+        raise UsageError("E_CATEGORY", f"{category!r} cannot be a category", hint=f"use {SLUG_RULE}")
+    return category
