@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from assetpipe.commands.batch_aws import batch
 from assetpipe.commands.building import build, check, inspect
 from assetpipe.commands.catalog import catalog
 from assetpipe.commands.machine import doctor
@@ -35,7 +36,7 @@ def cli() -> None:
     """
 
 
-for command in (inspect, build, check, publish, ingest, catalog, doctor):
+for command in (inspect, build, check, publish, ingest, batch, catalog, doctor):
     cli.add_command(command)
 
 

@@ -1,0 +1,219 @@
+"""batch submit, status, work: a plan on AWS Batch. `commands/batch.py` has the group and what runs on one machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assetpipe.commands import options as opt
+from assetpipe.commands.batch import batch
+from assetpipe.commands.batch_tables import show_status, show_submission
+from assetpipe.commands.talk import print_json, reporter
+from assetpipe.config import Config, load_config
+from assetpipe.errors import SomeFailed, TryAgain
+from assetpipe.log import Event, Report
+
+LAST_RESORT = 13.0
+"""Seconds after a drain began until we leave, whatever is still going on: with the time until a notice is seen, below
+20. Every step of a publish may be cut off."""
+to = click.option("--to", required=True, metavar="STORE", help="A folder or s3://bucket/prefix.")
+
+
+@batch.command(epilog=opt.EXIT_CODES)
+@click.option("--plan", required=True, metavar="PLAN", help="A plan, or a part of one that `batch submit` wrote.")
+@to
+@click.option("--run", metavar="RUN", help="Name of the run. [default: that of the plan's folder, or the plan's hash]")
+@click.option(
+    "--index",
+    type=click.IntRange(min=0),
+    envvar="AWS_BATCH_JOB_ARRAY_INDEX",
+    show_envvar=True,
+    metavar="N",
+    help="Which group of the plan, counted from 0; without it all.",
+)
+@click.option("--config", "config_file", metavar="F", help="A TOML file, or s3:// URL of one, for [publish].")
+@opt.device
+@click.option("--deadline", type=float, default=3600.0, show_default=True, help="Seconds for one stage of an asset.")
+@click.option("--lease", type=float, default=60.0, show_default=True, help="Seconds that a worker may be silent.")
+@click.option("--metrics", metavar="FILE", help="CloudWatch metrics as JSON lines. [default in AWS Batch: stdout]")
+@opt.talk
+def work(plan: str, to: str, run: str | None, **options: Any) -> None:
+    """Build and publish a slice of a plan: what runs in the container.
+
+    What is done is skipped, whoever did it; each asset is published as it is finished. On SIGTERM or a Spot notice
+    nothing new begins, and the exit code is 75: the same command goes on from there.
+
+    \b
+    Example:
+      assetpipe batch work --plan s3://shop-models/assetpipe.runs/night/plan-0123456789abcdef.jsonl --to s3://shop-models
+    """
+    from assetpipe.batch.spot import draining
+    from assetpipe.batch.work import Work, do_work
+    from assetpipe.batch.working import slice_of
+    from assetpipe.publishing import open_run
+
+    settings = _config(options["config_file"]).publish
+    chosen = slice_of(plan, run, options["index"], settings)
+    talk = {key: options[key] for key in ("log", "verbose", "quiet")}
+    with (
+        reporter(**_in_batch(talk)) as report,
+        _metrics(options["metrics"], chosen.run) as tell,
+        tempfile.TemporaryDirectory(prefix="assetpipe-work-") as scratch,
+        draining(lambda said: report(Event("warning", chosen.run, said))) as drain,
+        _last_resort(drain.event, report),
+        open_run(to, settings, report=report) as shop,
+    ):
+        order = Work(chosen.items, chosen.run, _holder(), Path(scratch), report=report, tell=tell)
+        wishes = {key: options[key] for key in ("device", "deadline", "lease")}
+        worked = do_work(replace(order, **wishes), shop, drain)
+    _conclude(worked, drain.reason)
+
+
+def _conclude(worked: Any, reason: str) -> None:
+    counts = {name: len(getattr(worked, name)) for name in ("done", "skipped", "failed", "left")}
+    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
+    click.echo(said, err=True)
+    if worked.left:
+        why = f"broken off ({reason})" if reason else "some could not be done now"
+        raise TryAgain("E_DRAINED" if reason else "E_LEFT", f"{why}: {said}", hint="the same command goes on from here")
+    if worked.failed:
+        raise SomeFailed("E_SOME_FAILED", said)
+
+
+def _holder() -> Any:
+    from assetpipe.batch.lease import Holder
+
+    token = uuid.uuid4().hex
+    job = os.environ.get("AWS_BATCH_JOB_ID") or f"local-{token}"
+    return Holder(job, int(os.environ.get("AWS_BATCH_JOB_ATTEMPT") or 1), token)
+
+
+def _in_batch(talk: dict[str, Any]) -> dict[str, Any]:
+    """Logs of a batch are read by machines."""
+    return {**talk, "log": "json"} if talk["log"] == "auto" and "AWS_BATCH_JOB_ID" in os.environ else talk
+
+
+@contextmanager
+def _metrics(file: str | None, run: str) -> Iterator[Callable[[Any], None]]:
+    from assetpipe.batch.metrics import Metrics
+
+    with ExitStack() as open_files:
+        if file == "-" or (file is None and "AWS_BATCH_JOB_ID" in os.environ):
+            yield Metrics(sys.stdout, {"run": run}).tell
+        elif file:
+            stream = open_files.enter_context(Path(file).open("a", encoding="ascii"))
+            yield Metrics(stream, {"run": run}).tell
+        else:
+            yield lambda _measured: None
+
+
+@contextmanager
+def _last_resort(draining: threading.Event, report: Report) -> Iterator[None]:
+    over = threading.Event()
+
+    def leave() -> None:
+        draining.wait()
+        if not over.wait(LAST_RESORT):
+            report(Event("warning", "worker", f"leaves after {LAST_RESORT:.0f} s, in the middle of something"))
+            sys.stdout.flush()
+            os._exit(TryAgain.exit_code)
+
+    threading.Thread(target=leave, name="last resort", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _config(file: str | None) -> Config:
+    from assetpipe.batch.cloud import read_bytes
+
+    if not file or not file.startswith("s3://"):
+        return load_config(Path(file) if file else None)
+    with tempfile.TemporaryDirectory(prefix="assetpipe-config-") as folder:
+        path = Path(folder) / Path(file).name
+        path.write_bytes(read_bytes(file, load_config().publish))
+        return load_config(path)
+
+
+@batch.command(epilog=opt.EXIT_CODES)
+@click.argument("plan", metavar="PLAN")
+@click.option("--to", required=True, metavar="STORE", help="s3://bucket/prefix: where the workers publish.")
+@click.option("--run", metavar="RUN", default="", help="Name of the run. [default: made of plan, config and version]")
+@opt.config_file
+@click.option("--queue", metavar="Q", help="Job queue, instead of the config's.")
+@click.option("--gpu-queue", metavar="Q", help="Job queue of what gains from a GPU.")
+@click.option("--job-definition", metavar="D", help="Job definition, instead of the config's.")
+@click.option("--dry-run", is_flag=True, help="Say which jobs there would be; write nothing, ask nobody.")
+@opt.as_json
+def submit(plan: str, to: str, run: str, config_file: Path | None, **options: Any) -> None:
+    """Hand a plan to AWS Batch: array jobs of a few minutes each, on Spot machines.
+
+    The same plan again is the same run: what is done stays done, jobs still on their way are left alone.
+
+    \b
+    Example:
+      assetpipe batch plan s3://shop-sources/night/ --category furniture --out plan.jsonl
+      assetpipe batch submit plan.jsonl --to s3://shop-models --queue night --job-definition assetpipe
+      assetpipe batch status RUN --to s3://shop-models --watch
+    """
+    from assetpipe.batch import aws
+    from assetpipe.batch.cloud import batch_client, read_bytes
+    from assetpipe.batch.plan import parse_plan
+    from assetpipe.batch.working import run_name
+    from assetpipe.delivery.open_store import open_store
+
+    config = load_config(config_file)
+    wishes = {key: options[key] for key in ("queue", "gpu_queue", "job_definition") if options[key] is not None}
+    config = config.model_copy(update={"batch": config.batch.model_copy(update=wishes)})
+    items = parse_plan(read_bytes(plan, config.publish), plan)
+    run = run and run_name(run)
+    if options["dry_run"]:
+        submission = aws.plan_jobs(items, config, run)
+    else:
+        ask = aws.Ask(batch_client(config.publish), open_store(to, config.publish), run, config_file)
+        submission = aws.submit(items, config, ask)
+    print_json(asdict(submission)) if options["as_json"] else show_submission(submission)
+
+
+@batch.command(epilog=opt.EXIT_CODES)
+@click.argument("run", metavar="RUN")
+@click.option("--to", required=True, metavar="STORE", help="As it was given to submit.")
+@opt.config_file
+@click.option("--watch", is_flag=True, help="Until all jobs have ended.")
+@click.option("--every", type=click.FloatRange(1), default=15.0, show_default=True, help="Seconds between two looks.")
+@click.option("--lines", type=click.IntRange(0, 1000), default=10, show_default=True, help="Log lines of each failure.")
+@opt.as_json
+def status(run: str, to: str, config_file: Path | None, **options: Any) -> None:
+    """Show how far a run on AWS Batch is: failures first, then jobs and assets by state, and the cost so far.
+
+    \b
+    Example:
+      assetpipe batch status 3f0c9a1b2d4e --to s3://shop-models --watch
+      assetpipe batch status 3f0c9a1b2d4e --to s3://shop-models --json | jq .failed_assets
+    """
+    from assetpipe.batch.cloud import batch_client, logs_client
+    from assetpipe.batch.status import Sources, follow, status_of
+    from assetpipe.batch.working import run_name
+    from assetpipe.delivery.open_store import open_store
+
+    config = load_config(config_file)
+    logs = logs_client(config.publish) if options["lines"] else None
+    store = open_store(to, config.publish)
+    sources = Sources(store, batch_client(config.publish), logs, config.batch, options["lines"])
+    run = run_name(run)
+    looks = follow(run, sources, options["every"]) if options["watch"] else [status_of(run, sources)]
+    for seen in looks:
+        print_json({**asdict(seen), "ended": seen.ended}) if options["as_json"] else show_status(seen)
+    if seen.failed:
+        raise SomeFailed("E_SOME_FAILED", "some failed")

@@ -1,0 +1,75 @@
+"""Submission, Status -> text for people, on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from assetpipe.log import printable
+
+if TYPE_CHECKING:
+    from assetpipe.batch.aws import Job, Submission
+    from assetpipe.batch.status import FailedJob, Spent, Status
+
+FAILURES = 20
+"""Shown in full; `--json` has all."""
+
+
+def show_submission(submission: Submission) -> None:
+    for job in submission.jobs:
+        click.echo(_job(job))
+    click.echo(f"run {submission.run}: {submission.assets:,} assets in {len(submission.jobs)} jobs")
+
+
+def show_status(status: Status) -> None:
+    for asset in status.failed_assets[:FAILURES]:
+        _say(f"failed: {asset['asset']}: {asset.get('code', '')}: {asset.get('message', '')}")
+        if asset.get("hint"):
+            _say(f"  hint: {asset['hint']}")
+    _more(len(status.failed_assets), "assets")
+    for job in status.failed_jobs[:FAILURES]:
+        _show_failed(job)
+    _more(len(status.failed_jobs), "jobs")
+    retried = f" ({status.retried:,} begun again)" if status.retried else ""
+    click.echo(f"jobs: {_counts(status.jobs)}{retried}")
+    click.echo(f"assets: {_counts(status.assets)}")
+    click.echo(f"so far: {_spent(status.spent)}")
+
+
+def _job(job: Job) -> str:
+    what = f"array of {job.size:,}" if job.size > 1 else "1 job"
+    gpu = " with a GPU" if job.gpu else ""
+    minutes = f"up to {job.seconds / 60:.0f} min each on one core"
+    where = f"queue {job.queue or '(none)'}, {job.memory_mb:,} MB{gpu}"
+    return f"{job.name}: {what}, {job.assets:,} assets, {minutes}, {where}{f', {job.id}' if job.id else ''}"
+
+
+def _show_failed(job: FailedJob) -> None:
+    code = "" if job.exit_code is None else f", exit {job.exit_code}"
+    attempts = f"{job.attempts} attempt{'s'[: job.attempts != 1]}"
+    _say(f"failed: job {job.id} after {attempts}{code}: {job.reason}")
+    for line in job.log:
+        _say(f"  | {line}")
+
+
+def _spent(spent: Spent) -> str:
+    hours = f"{spent.vcpu_hours:,.2f} vCPU hours"
+    if spent.gpu_hours:
+        hours += f", {spent.gpu_hours:,.2f} GPU hours"
+    return hours if spent.cost is None else f"{hours}, cost {spent.cost:,.2f}"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {state.lower()}" for state, count in counts.items()) or "none"
+
+
+def _more(count: int, what: str) -> None:
+    if count > FAILURES:
+        click.echo(f"... and {count - FAILURES:,} more failed {what} (--json has all)")
+
+
+def _say(text: str) -> None:
+    """Messages name files that strangers made, logs say anything."""
+    click.echo(printable(text))
