@@ -23,6 +23,7 @@ from assetpipe.delivery.doomed import (
     TAKE_OVER,
     Doomed,
     clear_doomed,
+    doomed_key,
     read_doomed,
     write_doomed,
 )
@@ -37,6 +38,7 @@ DAY = 86_400.0
 NAME = r"[a-z0-9][a-z0-9_-]*"
 PAYLOAD = re.compile(rf"({NAME})/{NAME}/({NAME})\.[0-9a-f]{{16}}\.(glb|webp)")
 HISTORY = re.compile(rf"({NAME})/history/({NAME})/[0-9a-f]{{16}}\.json")
+MARKS = re.compile(rf"({NAME})/history/({NAME})\.doomed\.json")
 TRIES = 20
 
 
@@ -89,9 +91,10 @@ def _inventory(store: Store) -> list[_Mine]:
     """What is not ours by its name is never touched."""
     assets: dict[Keys, dict[str, Stat]] = defaultdict(dict)
     for stat in store.list(""):
-        match = PAYLOAD.fullmatch(stat.key) or HISTORY.fullmatch(stat.key)
-        if match:
+        if match := PAYLOAD.fullmatch(stat.key) or HISTORY.fullmatch(stat.key):
             assets[Keys(match[1], match[2])][stat.key] = stat
+        elif match := MARKS.fullmatch(stat.key):
+            assets[Keys(match[1], match[2])] |= {}
     return [_Mine(keys, stats) for keys, stats in assets.items()]
 
 
@@ -150,7 +153,9 @@ def _named_by(store: Store, history: Iterable[str]) -> set[str]:
 
 
 def _mark(store: Store, keys: Keys, doomed: Doomed, marks: Mapping[str, float]) -> None:
-    if doomed.condemned or marks != doomed.marked:
+    if not marks and doomed.version:
+        store.delete(doomed_key(keys), doomed.version)
+    elif doomed.condemned or marks != doomed.marked:
         write_doomed(store, keys, Doomed(marks, version=doomed.version))
 
 

@@ -1,0 +1,361 @@
+"""gc deletes what nothing has named for long enough, and never what a publish at the same time will name (P6)."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from assetpipe.bundle import Bundle
+from assetpipe.delivery import doomed, publish
+from assetpipe.delivery.catalog_memory import MemoryCatalog
+from assetpipe.delivery.doomed import GRACE, TAKE_OVER, Doomed, doomed_key, read_doomed, write_doomed
+from assetpipe.delivery.garbage import DAY, Collected, gc
+from assetpipe.delivery.keys import Keys
+from assetpipe.delivery.memory import MemoryStore
+from assetpipe.delivery.publish import publish_bundle
+from assetpipe.delivery.rollback import rollback
+from assetpipe.delivery.store import Found, Item, Stat, Store
+from tests.delivery.bundles import SETTINGS, bundle, digest
+from tests.delivery.faults import Fault, FaultyStore
+from tests.delivery.fsck import findings
+from tests.delivery.worlds import catalogued, in_child, rounds, world
+
+CHAIR = Keys("furniture", "chair")
+SEQUENTIAL = SETTINGS.model_copy(update={"threads": 1})
+
+
+def later(days: float) -> Callable[[], float]:
+    return lambda: time.time() + days * DAY
+
+
+def objects(store: Store) -> dict[str, bytes]:
+    return {stat.key: found.body for stat in store.list("") if (found := store.read(stat.key))}
+
+
+def found_by_reader(store: Store, catalog: MemoryCatalog) -> list[str]:
+    return findings(objects(store), catalogued(catalog))
+
+
+@pytest.fixture
+def replaced(tmp_path: Path) -> tuple[MemoryStore, MemoryCatalog]:
+    """`one`, then `two` of the chair; both share their preview."""
+    store, catalog = MemoryStore(), MemoryCatalog()
+    for content in ("one", "two"):
+        publish_bundle(bundle(tmp_path, content=content), store, catalog, SETTINGS)
+    return store, catalog
+
+
+def test_what_was_replaced_goes_when_it_was_seen_so_for_long_enough(
+    replaced: tuple[MemoryStore, MemoryCatalog],
+) -> None:
+    """Marked at first sight, kept for the days asked for, then gone with its history; what both name stays."""
+    store, catalog = replaced
+    before = objects(store)
+    first = gc(store, catalog, 30)
+    assert (len(first.marked), first.deleted) == (4, ())
+    assert gc(store, catalog, 30, now=later(29)).deleted == ()
+    last = gc(store, catalog, 30, now=later(31))
+    assert last.deleted == first.marked
+    assert last.deleted_bytes == sum(len(before[key]) for key in last.deleted)
+    assert set(objects(store)) == set(before) - set(last.deleted)
+    assert gc(store, catalog, 30, now=later(90)) == Collected()
+    assert found_by_reader(store, catalog) == []
+
+
+def test_what_is_current_is_kept_however_old_it_is(replaced: tuple[MemoryStore, MemoryCatalog]) -> None:
+    """A hundred years of gcs later it's still there."""
+    store, catalog = replaced
+    for years in range(1, 100, 9):
+        gc(store, catalog, 0, now=later(365 * years))
+    assert len(objects(store)) == 7
+    assert found_by_reader(store, catalog) == []
+
+
+def test_a_revision_is_kept_from_the_day_on_which_it_was_replaced(tmp_path: Path) -> None:
+    """Not from the day on which it was published: one that was current for years can be rolled back to next day."""
+    store, catalog = MemoryStore(), MemoryCatalog()
+    publish_bundle(bundle(tmp_path), store, catalog, SETTINGS)
+    gc(store, catalog, 30, now=later(1_000))
+    publish_bundle(bundle(tmp_path, content="two"), store, catalog, SETTINGS)
+    assert gc(store, catalog, 30, now=later(1_001)).deleted == ()
+    assert gc(store, catalog, 30, now=later(1_030)).deleted == ()
+    rollback(store, catalog, CHAIR, SETTINGS)
+    assert found_by_reader(store, catalog) == []
+
+
+def test_a_revision_that_is_current_again_starts_anew(replaced: tuple[MemoryStore, MemoryCatalog]) -> None:
+    """Its marks went when it was claimed; replaced once more it has all its days."""
+    store, catalog = replaced
+    gc(store, catalog, 30)
+    one = rollback(store, catalog, CHAIR, SETTINGS).revision
+    gc(store, catalog, 30, now=later(20))
+    rollback(store, catalog, CHAIR, SETTINGS, revision=next(r for r in _revisions(store) if r != one))
+    assert gc(store, catalog, 30, now=later(40)).deleted == ()
+    assert gc(store, catalog, 30, now=later(71)).deleted != ()
+
+
+def _revisions(store: Store) -> list[str]:
+    return [stat.key.split("/")[-1].removesuffix(".json") for stat in store.list(CHAIR.past)]
+
+
+def test_what_a_dead_publisher_left_goes_too(tmp_path: Path) -> None:
+    """Payloads without a history, after the same days; nothing else is left of it then (P6)."""
+    store, catalog = MemoryStore(), MemoryCatalog()
+    with pytest.raises(Exception, match="does not answer"):
+        publish_bundle(bundle(tmp_path), FaultyStore(store, [Fault(6, "raise before")]), catalog, SEQUENTIAL)
+    left = set(objects(store))
+    assert left
+    assert set(gc(store, catalog, 0).marked) == left
+    assert set(gc(store, catalog, 0, now=later(1)).deleted) == left
+    assert objects(store) == {}
+
+
+def test_after_kills_everywhere_nothing_is_left_behind(tmp_path: Path) -> None:
+    """A publish that was killed at each call in turn, each time of another content: two gcs later only what a current
+    pointer names is there, and no file of a dead writer."""
+    store, catalog = world(tmp_path)
+    for n in range(1, 14):
+        given = bundle(tmp_path / "b", content=str(n))
+        faulty = FaultyStore(store, [Fault(n, "kill before")])
+        in_child(lambda given=given, faulty=faulty: publish_bundle(given, faulty, catalog, SEQUENTIAL))
+    publish_bundle(bundle(tmp_path / "b", content="last"), store, catalog, SETTINGS)
+    gc(store, catalog, 0)
+    gc(store, catalog, 0, now=later(2))
+    assert len(objects(store)) == 7
+    assert list((tmp_path / "store" / ".assetpipe" / "partial").iterdir()) == []
+    assert findings(objects(store), catalogued(catalog)) == []
+
+
+def test_a_rehearsal_says_what_would_go_and_changes_nothing(replaced: tuple[MemoryStore, MemoryCatalog]) -> None:
+    """Marks neither: the days begin with a real gc."""
+    store, catalog = replaced
+    before = objects(store)
+    assert len(gc(store, catalog, 30, dry_run=True).marked) == 4
+    assert objects(store) == before
+    gc(store, catalog, 30)
+    marked = objects(store)
+    assert len(gc(store, catalog, 30, dry_run=True, now=later(31)).deleted) == 4
+    assert objects(store) == marked
+
+
+def test_what_is_not_ours_stays(replaced: tuple[MemoryStore, MemoryCatalog]) -> None:
+    """Whatever somebody else put there, under whatever name, unless it's a name that only we give."""
+    store, catalog = replaced
+    foreign = ["robots.txt", "furniture/high/chair.glb", "furniture/high/chair.0123.glb", "furniture/notes/a.txt",
+               "furniture/history/chair/notes.json", "furniture/manifest/readme.txt"]  # fmt: skip
+    for key in foreign:
+        store.put(Item(key, b"mine", digest(b"mine"), "text/plain", ""))
+    gc(store, catalog, 0)
+    gc(store, catalog, 0, now=later(400))
+    assert set(foreign) <= set(objects(store))
+
+
+@pytest.mark.parametrize("how", ["broken", "gone"])
+def test_an_asset_without_a_readable_pointer_is_left_alone(
+    replaced: tuple[MemoryStore, MemoryCatalog], how: str
+) -> None:
+    """In doubt nothing goes: its history is what it is mended from."""
+    store, catalog = replaced
+    gc(store, catalog, 0)
+    stat = store.stat(CHAIR.pointer)
+    assert stat
+    if how == "gone":
+        store.delete(stat.key, stat.version)
+    else:
+        store.replace(Item(stat.key, b"{}", digest(b"{}"), "application/json", ""), stat.version)
+    before = objects(store)
+    done = gc(store, catalog, 0, now=later(400))
+    assert (done.deleted, len(done.left_alone)) == ((), 1)
+    assert objects(store) == before
+
+
+def test_what_a_stale_catalog_names_is_kept(replaced: tuple[MemoryStore, MemoryCatalog], tmp_path: Path) -> None:
+    """A publisher died between pointer and catalog: index and catalog still send viewers to the revision before."""
+    store, catalog = replaced
+    three = bundle(tmp_path, content="three")
+    calls = FaultyStore(store, [])
+    stale = MemoryCatalog()
+    for entry in catalog.listing("furniture"):
+        stale.record(entry)
+    publish_bundle(three, calls, catalog, SEQUENTIAL)
+    gc(store, stale, 0)
+    gc(store, stale, 0, now=later(400))
+    assert found_by_reader(store, stale) == []
+
+
+class Turns:
+    """Lets one of several threads go at a time, whose turn it is being drawn before every call of the store."""
+
+    def __init__(self, seed: int, names: list[str]) -> None:
+        self._draw = random.Random(seed)
+        self._waiting, self._running = set[str](), set(names)
+        self._turn: str | None = None
+        self._changed = threading.Condition()
+
+    def take(self) -> None:
+        name = threading.current_thread().name
+        with self._changed:
+            self._waiting.add(name)
+            self._deal()
+            assert self._changed.wait_for(lambda: self._turn == name, 30)
+            self._turn = None
+            self._waiting.discard(name)
+
+    def leave(self) -> None:
+        with self._changed:
+            self._running.discard(threading.current_thread().name)
+            self._deal()
+
+    def _deal(self) -> None:
+        if self._turn is None and self._running and self._waiting == self._running:
+            self._turn = self._draw.choice(sorted(self._waiting))
+            self._changed.notify_all()
+
+
+class Interleaved:
+    """A store whose every call waits for its turn."""
+
+    def __init__(self, store: Store, turns: Turns) -> None:
+        self._store, self._turns = store, turns
+
+    @property
+    def url(self) -> str:
+        return self._store.url
+
+    def put(self, item: Item) -> bool:
+        self._turns.take()
+        return self._store.put(item)
+
+    def replace(self, item: Item, expected: str | None) -> str:
+        self._turns.take()
+        return self._store.replace(item, expected)
+
+    def read(self, key: str) -> Found | None:
+        self._turns.take()
+        return self._store.read(key)
+
+    def stat(self, key: str) -> Stat | None:
+        self._turns.take()
+        return self._store.stat(key)
+
+    def list(self, prefix: str) -> Iterator[Stat]:
+        self._turns.take()
+        return iter(list(self._store.list(prefix)))
+
+    def delete(self, key: str, version: str) -> bool:
+        self._turns.take()
+        return self._store.delete(key, version)
+
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
+        return self._store.sweep(older_than, dry_run=dry_run)
+
+
+def raced(seed: int, bundles: dict[str, Bundle]) -> list[str]:
+    """Of the revisions one, two (marked, and ripe) and three (current), one is published again, or rolled back to, or a
+    fourth that shares a ripe payload is new, while one or two gcs delete. What the reader finds then."""
+    store, catalog = MemoryStore(), MemoryCatalog()
+    for name in ("one", "two", "three"):
+        revision = publish_bundle(bundles[name], store, catalog, SEQUENTIAL).revision
+    gc(store, catalog, 30)
+    draw = random.Random(seed)
+    clock = later(31)
+    work: list[tuple[str, Callable[[Store], object]]] = [("gc", lambda store: gc(store, catalog, 30, now=clock))]
+    if draw.random() < 0.3:
+        work.append(("gc 2", lambda store: gc(store, catalog, 30, now=clock)))
+    again = draw.choice(["one", "two", "four"])
+    work.append(("publish", lambda store: publish_bundle(bundles[again], store, catalog, SEQUENTIAL)))
+    if draw.random() < 0.3:
+        work.append(("back", lambda store: rollback(store, catalog, CHAIR, SEQUENTIAL, revision=revision)))
+    turns = Turns(seed, [name for name, _ in work])
+    faults: list[BaseException] = []
+
+    def run(task: Callable[[Store], object]) -> None:
+        try:
+            task(Interleaved(store, turns))
+        except BaseException as error:
+            faults.append(error)
+        finally:
+            turns.leave()
+
+    threads = [threading.Thread(target=run, args=(task,), name=name) for name, task in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return [*map(repr, faults), *findings(objects(store), catalogued(catalog))]
+
+
+@pytest.fixture
+def contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Bundle]:
+    """`four` has the `high` of `one`, and a poster of its own."""
+    monkeypatch.setattr(doomed, "POLL", 0.0)
+    made = {name: bundle(tmp_path, content=name) for name in ("one", "two", "three")}
+    four = bundle(tmp_path, content="four")
+    levels = [
+        a if a.name != "high" else b for a, b in zip(four.manifest.levels, made["one"].manifest.levels, strict=True)
+    ]
+    (four.folder / "high.glb").write_bytes((made["one"].folder / "high.glb").read_bytes())
+    manifest = four.manifest.model_copy(update={"levels": tuple(levels)})
+    return made | {"four": Bundle(four.folder, manifest)}
+
+
+def test_gc_never_takes_what_a_publish_at_the_same_time_names(contents: dict[str, Bundle]) -> None:
+    """In each of many interleavings, drawn call by call: nothing that is named is missing, and nobody fails."""
+    for seed in range(rounds(60, 5_000)):
+        assert raced(seed, contents) == [], f"seed {seed}"
+
+
+def test_a_publisher_that_claims_nothing_is_caught_by_the_same_races(
+    contents: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: without its claim, objects that are named do go."""
+    monkeypatch.setattr(publish, "claim", lambda *_: None)
+    assert sum(bool(raced(seed, contents)) for seed in range(30)) >= 3
+
+
+def test_a_publisher_waits_while_what_it_needs_is_being_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And goes on when the gc is done; of a gc that died it takes over when that one can't delete any more."""
+    monkeypatch.setattr(doomed, "TAKE_OVER", 0.3)
+    monkeypatch.setattr(doomed, "POLL", 0.01)
+    store, catalog = MemoryStore(), MemoryCatalog()
+    for content in ("one", "two"):
+        publish_bundle(bundle(tmp_path, content=content), store, catalog, SETTINGS)
+    marked = dict.fromkeys(gc(store, catalog, 0).marked, 0.0)
+    version = read_doomed(store, CHAIR).version
+    write_doomed(store, CHAIR, Doomed(marked, frozenset(marked), "a gc that died", version))
+    began = time.monotonic()
+    publish_bundle(bundle(tmp_path), store, catalog, SETTINGS)
+    assert 0.3 <= time.monotonic() - began < 5
+    assert read_doomed(store, CHAIR).condemned == frozenset()
+    assert found_by_reader(store, catalog) == []
+
+
+def test_what_a_dead_gc_condemned_is_taken_up_by_the_next(replaced: tuple[MemoryStore, MemoryCatalog]) -> None:
+    """Not while the first may still be at it."""
+    store, catalog = replaced
+    marked = dict.fromkeys(gc(store, catalog, 0).marked, 0.0)
+    version = read_doomed(store, CHAIR).version
+    write_doomed(store, CHAIR, Doomed(marked, frozenset(marked), "a gc that died", version))
+    assert gc(store, catalog, 0, now=lambda: time.time() + TAKE_OVER / 2).deleted == ()
+    assert len(gc(store, catalog, 0, now=lambda: time.time() + GRACE).deleted) == 4
+    assert store.stat(doomed_key(CHAIR)) is None
+
+
+def test_a_broken_document_of_marks_deletes_nothing(replaced: tuple[MemoryStore, MemoryCatalog]) -> None:
+    """The days begin again."""
+    store, catalog = replaced
+    gc(store, catalog, 0)
+    stat = store.stat(doomed_key(CHAIR))
+    assert stat
+    junk = json.dumps({"marked": "everything"}).encode()
+    store.replace(Item(stat.key, junk, digest(junk), "application/json", ""), stat.version)
+    assert gc(store, catalog, 30, now=later(31)).deleted == ()
+    assert len(gc(store, catalog, 30, now=later(62)).deleted) == 4
