@@ -50,4 +50,4 @@ def _path(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
         raise UsageError("E_STORE_URL", "file: names a folder of this machine in full", hint="write file:///srv/store")
-    return Path(unquote(parts.path))
+    return Path("/" + unquote(parts.path).lstrip("/"))
