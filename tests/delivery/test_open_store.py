@@ -34,7 +34,7 @@ SETTINGS = load_config().publish
 def test_a_folder_is_named_in_several_ways(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, root: str, shown: str
 ) -> None:
-    """It is shown as it was typed, stays in its place when the process goes elsewhere, and is made by the first write."""
+    """Shown as it was typed; it stays where it was when the process goes elsewhere; the first write makes it."""
     monkeypatch.chdir(tmp_path)
     store = open_store(url.format(cwd=tmp_path), SETTINGS)
     assert isinstance(store, FolderStore)
