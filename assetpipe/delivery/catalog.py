@@ -3,6 +3,7 @@ again (`entries_of`). tests/delivery holds every catalog to each sentence below.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -130,13 +131,12 @@ def entries_of(store: Store, category: str = "") -> Iterator[Entry]:
 def pointers_of(store: Store, category: str = "") -> Iterator[Keys]:
     for stat in store.list(f"{category}/manifest/" if category else ""):
         parts = stat.key.split("/")
-        if len(parts) == 3 and parts[1] == "manifest" and not is_index(parts[2]) and parts[2].endswith(".json"):
+        if len(parts) == 3 and parts[1] == "manifest" and not is_index_key(stat.key) and stat.key.endswith(".json"):
             yield Keys(parts[0], parts[2].removesuffix(".json"))
 
 
-def is_index(name: str) -> bool:
-    stem = name.removesuffix(".json")
-    return stem == "index" or (stem.startswith("index-") and stem[6:].isdigit())
+def is_index_key(key: str) -> bool:
+    return bool(re.fullmatch(r"[^/]+/manifest/index(-\d+)?\.json", key))
 
 
 def rebuild(store: Store, catalog: Catalog, entries: Iterable[Entry] | None = None) -> int:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 
 from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.release import json_bytes, json_item
-from assetpipe.delivery.store import Item, Moved, Store
+from assetpipe.delivery.store import Item, Moved, Stat, Store
 from assetpipe.errors import LimitExceeded, SourceError
 
 HOLD = 3_600.0
@@ -45,6 +45,8 @@ class Doomed:
     condemned: frozenset[str] = frozenset()
     by: str = ""
     """which gc condemned"""
+    gone: frozenset[str] = frozenset()
+    """history that a gc has deleted although a pointer still remembers the revision: gone, not lost"""
     version: str | None = None
     """in the store; None where there is no document"""
     modified: float = 0.0
@@ -63,29 +65,39 @@ def read_doomed(store: Store, keys: Keys) -> Doomed:
             return Doomed()
         whole = json.loads(found.body)
         marked = {str(name): float(since) for name, since in whole["marked"].items()}
-        return Doomed(marked, frozenset(whole["condemned"]), str(whole["by"]), found.stat.version, found.stat.modified)
+        return Doomed(
+            marked, frozenset(whole["condemned"]), str(whole["by"]), frozenset(whole["gone"]), *_known(found.stat)
+        )
     except (SourceError, ValueError, KeyError, TypeError, AttributeError):
         # Broken: nothing in it counts as marked, so nothing is deleted on its word; the next writer replaces it.
         stat = store.stat(key)
-        return Doomed(version=stat.version if stat else None, modified=stat.modified if stat else 0.0)
+        version, modified = _known(stat)
+        return Doomed(version=version, modified=modified)
+
+
+def _known(stat: Stat | None) -> tuple[str | None, float]:
+    return (stat.version, stat.modified) if stat else (None, 0.0)
 
 
 def write_doomed(store: Store, keys: Keys, doomed: Doomed) -> Doomed:
-    """Raises Moved when it is no longer the version that it was read as."""
+    """Raises Moved when it is no longer the version that it was read as. One that says nothing is no document."""
+    if doomed.version and not (doomed.marked or doomed.condemned or doomed.gone):
+        if store.delete(doomed_key(keys), doomed.version):
+            return Doomed()
+        raise Moved("E_MARKS_MOVED", f"{store.url}: {doomed_key(keys)} was changed by others")
     return replace(doomed, version=store.replace(_item(keys, doomed), doomed.version))
 
 
-def clear_doomed(store: Store, keys: Keys, by: str) -> None:
-    """After its deletions a gc takes its condemnation away; a claim may have changed the rest meanwhile."""
+def clear_doomed(store: Store, keys: Keys, by: str, gone: frozenset[str]) -> None:
+    """After its deletions a gc takes its condemnation away; a claim may have changed the rest meanwhile. `gone` is the
+    history that it deleted."""
     for _ in range(100):
         doomed = read_doomed(store, keys)
         if doomed.version is None or doomed.by != by:
             return
         left = {key: since for key, since in doomed.marked.items() if key not in doomed.condemned}
-        if not left and store.delete(doomed_key(keys), doomed.version):
-            return
         try:
-            write_doomed(store, keys, Doomed(left, version=doomed.version))
+            write_doomed(store, keys, Doomed(left, gone=doomed.gone | gone, version=doomed.version))
             return
         except Moved:
             continue
@@ -122,6 +134,7 @@ def _item(keys: Keys, doomed: Doomed) -> Item:
         "marked": dict(sorted(doomed.marked.items())),
         "condemned": sorted(doomed.condemned),
         "by": doomed.by,
+        "gone": sorted(doomed.gone),
         "nonce": secrets.token_hex(8),
     }
     return json_item(doomed_key(keys), json_bytes(document), NEVER, {"asset": keys.asset})

@@ -23,7 +23,6 @@ from assetpipe.delivery.doomed import (
     TAKE_OVER,
     Doomed,
     clear_doomed,
-    doomed_key,
     read_doomed,
     write_doomed,
 )
@@ -57,14 +56,14 @@ class Collected:
 
 
 @dataclass(frozen=True)
-class _Mine:
-    """Everything of one asset that could be garbage."""
+class Holdings:
+    """All payloads and history documents of one asset: what may become garbage."""
 
     keys: Keys
     stats: Mapping[str, Stat] = field(default_factory=dict)
 
-    def history(self) -> list[str]:
-        return [key for key in self.stats if HISTORY.fullmatch(key)]
+    def history(self) -> set[str]:
+        return {key for key in self.stats if HISTORY.fullmatch(key)}
 
 
 def gc(
@@ -79,7 +78,7 @@ def gc(
     began = now()
     age = max(older_than_days * DAY, GRACE)
     total = Collected(swept=store.sweep(max(age, DAY), dry_run=dry_run))
-    for mine in _inventory(store):
+    for mine in inventory(store):
         one = _collect(store, catalog, mine, (began, age), dry_run=dry_run)
         for fault in one.left_alone:
             report(Event("warning", mine.keys.asset, fault))
@@ -87,18 +86,18 @@ def gc(
     return total
 
 
-def _inventory(store: Store) -> list[_Mine]:
-    """What is not ours by its name is never touched."""
+def inventory(store: Store, category: str = "") -> list[Holdings]:
+    """What is not ours by its name is not in it."""
     assets: dict[Keys, dict[str, Stat]] = defaultdict(dict)
-    for stat in store.list(""):
+    for stat in store.list(f"{category}/" if category else ""):
         if match := PAYLOAD.fullmatch(stat.key) or HISTORY.fullmatch(stat.key):
             assets[Keys(match[1], match[2])][stat.key] = stat
         elif match := MARKS.fullmatch(stat.key):
             assets[Keys(match[1], match[2])] |= {}
-    return [_Mine(keys, stats) for keys, stats in assets.items()]
+    return [Holdings(keys, stats) for keys, stats in assets.items()]
 
 
-def _collect(store: Store, catalog: Catalog, mine: _Mine, when: tuple[float, float], *, dry_run: bool) -> Collected:
+def _collect(store: Store, catalog: Catalog, mine: Holdings, when: tuple[float, float], *, dry_run: bool) -> Collected:
     for attempt in range(TRIES):
         try:
             return _attempt(store, catalog, mine, when, dry_run=dry_run)
@@ -107,7 +106,7 @@ def _collect(store: Store, catalog: Catalog, mine: _Mine, when: tuple[float, flo
     return Collected(left_alone=(f"{mine.keys.pointer}: others kept changing what is marked; the next gc looks again",))
 
 
-def _attempt(store: Store, catalog: Catalog, mine: _Mine, when: tuple[float, float], *, dry_run: bool) -> Collected:
+def _attempt(store: Store, catalog: Catalog, mine: Holdings, when: tuple[float, float], *, dry_run: bool) -> Collected:
     """What is marked is read before what is current, so that no claim falls between the two unseen."""
     began, age = when
     doomed = read_doomed(store, mine.keys)
@@ -117,7 +116,7 @@ def _attempt(store: Store, catalog: Catalog, mine: _Mine, when: tuple[float, flo
         garbage = mine.stats.keys() - _current(store, catalog, mine.keys)
         marks = {key: doomed.marked.get(key, began) for key in sorted(garbage)}
         ripe = {key for key in garbage & doomed.marked.keys() if began - marks[key] >= age}
-        ripe -= _named_by(store, [key for key in mine.history() if key not in ripe]) if ripe else set()
+        ripe -= _named_by(store, mine.history() - ripe) if ripe else set()
     except SourceError as error:
         return Collected(left_alone=(error.message,))
     young = tuple(key for key in marks if key not in ripe)
@@ -153,13 +152,11 @@ def _named_by(store: Store, history: Iterable[str]) -> set[str]:
 
 
 def _mark(store: Store, keys: Keys, doomed: Doomed, marks: Mapping[str, float]) -> None:
-    if not marks and doomed.version:
-        store.delete(doomed_key(keys), doomed.version)
-    elif doomed.condemned or marks != doomed.marked:
-        write_doomed(store, keys, Doomed(marks, version=doomed.version))
+    if doomed.condemned or marks != doomed.marked:
+        write_doomed(store, keys, Doomed(marks, gone=doomed.gone, version=doomed.version))
 
 
-def _delete(store: Store, mine: _Mine, doomed: Doomed, ripe: set[str]) -> set[str]:
+def _delete(store: Store, mine: Holdings, doomed: Doomed, ripe: set[str]) -> set[str]:
     """History before the payloads that it names. Whoever needs one of them now waits until we have cleared."""
     by = secrets.token_hex(8)
     started = time.monotonic()
@@ -170,11 +167,11 @@ def _delete(store: Store, mine: _Mine, doomed: Doomed, ripe: set[str]) -> set[st
             break
         if store.delete(key, mine.stats[key].version):
             gone.add(key)
-    clear_doomed(store, mine.keys, by)
+    clear_doomed(store, mine.keys, by, frozenset(gone & mine.history()))
     return gone
 
 
-def _result(mine: _Mine, gone: set[str], young: tuple[str, ...]) -> Collected:
+def _result(mine: Holdings, gone: set[str], young: tuple[str, ...]) -> Collected:
     return Collected(young, tuple(sorted(gone)), sum(mine.stats[key].bytes for key in gone))
 
 

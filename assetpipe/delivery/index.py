@@ -20,11 +20,11 @@ reads pages in their order while they change may see an asset twice, and misses 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assetpipe.delivery.catalog import Catalog, Entry
+from assetpipe.delivery.catalog import Catalog, Entry, is_index_key
 from assetpipe.delivery.cdn import pointer_tag
 from assetpipe.delivery.keys import BRIEF, index_key
 from assetpipe.delivery.pointer import TRIES, pause
@@ -70,21 +70,20 @@ def index_pages(category: str, entries: Sequence[Entry], page_size: int) -> list
     ]
 
 
-def _seen_pages(store: Store, category: str) -> list[Stat]:
-    seen: list[Stat] = []
-    while stat := store.stat(index_key(category, len(seen))):
-        seen.append(stat)
-    return seen
+def _seen_pages(store: Store, category: str) -> dict[str, Stat]:
+    """Also those after a gap, which somebody's deletion has left. Listings of some stores have no hashes."""
+    keys = [stat.key for stat in store.list(index_key(category).removesuffix(".json")) if is_index_key(stat.key)]
+    return {key: stat for key in keys if (stat := store.stat(key))}
 
 
-def _swap(store: Store, pages: Sequence[Item], seen: Sequence[Stat]) -> dict[str, int]:
+def _swap(store: Store, pages: Sequence[Item], seen: Mapping[str, Stat]) -> dict[str, int]:
     changed: dict[str, int] = {}
-    for number, page in reversed(list(enumerate(pages))):
-        stat = seen[number] if number < len(seen) else None
+    for page in reversed(pages):
+        stat = seen.get(page.key)
         if stat is None or stat.sha256 != page.sha256:
             store.replace(page, stat.version if stat else None)
             changed[page.key] = len(page.body) if isinstance(page.body, bytes) else 0
-    for stat in reversed(seen[len(pages) :]):
+    for stat in [seen[key] for key in seen.keys() - {page.key for page in pages}]:
         if not store.delete(stat.key, stat.version):
             raise Moved("E_INDEX_MOVED", f"{store.url}: {stat.key} was changed by others")
         changed[stat.key] = 0

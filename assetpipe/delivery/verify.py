@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assetpipe.config import Publish
-from assetpipe.delivery.catalog import Catalog, Entry, entry_of, is_index, pointers_of, rebuild
-from assetpipe.delivery.garbage import HISTORY
+from assetpipe.delivery.catalog import Catalog, Entry, entry_of, is_index_key, pointers_of, rebuild
+from assetpipe.delivery.doomed import read_doomed
+from assetpipe.delivery.garbage import Holdings, inventory
 from assetpipe.delivery.index import index_pages, write_index
 from assetpipe.delivery.keys import SHORT, Keys
 from assetpipe.delivery.pointer import Pointer, parse_pointer
@@ -66,12 +67,14 @@ def verify(
 ) -> Verified:
     """Of one category or of all. `mend` makes stale catalog entries and indexes again from the pointers; a damaged
     object is mended by publishing its bundle again."""
-    known = _known_keys(store, catalog, category)
+    known = _known(store, catalog, category)
     with ThreadPoolExecutor(settings.threads) as pool:
-        assets = list(pool.map(lambda keys: _asset(store, keys, report), known))
+        assets = list(pool.map(lambda held: _asset(store, held, report), known))
     faults = [fault for asset in assets for fault in asset.faults]
     entries = [asset.entry for asset in assets if asset.entry]
-    stale = [*_stale_entries(catalog, entries, category), *_stale_indexes(store, entries, settings, category)]
+    ghosts = [held.keys for held in known if not held.stats and catalog.get(held.keys.category, held.keys.asset)]
+    stale = [*_stale_entries(catalog, entries, ghosts)]
+    stale += _stale_indexes(store, _presumed(catalog, known, entries), settings, category)
     if mend and stale:
         _mend(store, catalog, entries, stale, settings)
     return Verified(sum(asset.objects for asset in assets), sum(asset.bytes for asset in assets), (*faults, *stale))
@@ -85,46 +88,47 @@ class _Asset:
     entry: Entry | None
 
 
-def _known_keys(store: Store, catalog: Catalog, category: str) -> list[Keys]:
-    """Assets of which anything tells: a pointer, a history, the catalog."""
-    known = set(pointers_of(store, category))
-    for stat in store.list(f"{category}/history/" if category else ""):
-        if match := HISTORY.fullmatch(stat.key):
-            known.add(Keys(match[1], match[2]))
+def _known(store: Store, catalog: Catalog, category: str) -> list[Holdings]:
+    """Assets of which anything tells: a payload, a history, a pointer, the catalog."""
+    known = {held.keys: held for held in inventory(store, category)}
+    others = list(pointers_of(store, category))
     for name in [category] if category else catalog.categories():
-        known |= {entry.keys for entry in catalog.listing(name)}
-    return sorted(known, key=lambda keys: (keys.category, keys.asset))
+        others += [entry.keys for entry in catalog.listing(name)]
+    known |= {keys: Holdings(keys) for keys in others if keys not in known}
+    return sorted(known.values(), key=lambda held: (held.keys.category, held.keys.asset))
 
 
-def _asset(store: Store, keys: Keys, report: Report) -> _Asset:
+def _asset(store: Store, held: Holdings, report: Report) -> _Asset:
+    """What nothing names is hashed too: its name says what it was."""
+    keys, history = held.keys, held.history()
     report(Event("step", keys.asset, "verifying"))
     pointer, entry, faults = _pointer(store, keys)
     references: list[Reference] = []
-    objects, size = 1, 0
     if pointer:
-        key = keys.history(pointer.revision)
-        references.append(Reference(keys, key, pointer.revision, len(pointer.document), keys.pointer))
         references += _payloads(keys, pointer.document, keys.pointer)
-    for stat in store.list(keys.past):
-        revision = stat.key.removeprefix(keys.past).removesuffix(".json")
-        body, fault = _body(store, Reference(keys, stat.key, revision, None, "its name"))
+        lost = {keys.history(name) for name in (pointer.revision, *pointer.earlier)} - history
+        lost -= read_doomed(store, keys).gone - {keys.history(pointer.revision)}
+        faults += [_fault("missing", keys, key, f"is gone, and {keys.pointer} names it") for key in sorted(lost)]
+    size = len(pointer.to_bytes()) if pointer else 0
+    for key in sorted(history):
+        body, fault = _body(store, Reference(keys, key, key.split("/")[-1].removesuffix(".json"), None, "its name"))
         faults += [fault] if fault else []
-        references += _payloads(keys, body, stat.key) if body and not fault else []
-        objects, size = objects + 1, size + len(body or b"")
-    for reference in {reference.key: reference for reference in reversed(references)}.values():
-        if reference.key.startswith(keys.past) and any(fault.key == reference.key for fault in faults):
-            continue
-        body, fault = _body(store, reference)
+        references += _payloads(keys, body, key) if body and not fault else []
+        size += len(body or b"")
+    payloads = {key: Reference(keys, key, key.split(".")[-2], None, "its name") for key in held.stats.keys() - history}
+    payloads |= {reference.key: reference for reference in reversed(references)}
+    for key in sorted(payloads):
+        body, fault = _body(store, payloads[key])
         faults += [fault] if fault else []
-        objects, size = objects + 1, size + len(body or b"")
-    return _Asset(objects, size, tuple(faults), entry)
+        size += len(body or b"")
+    return _Asset(1 + len(history) + len(payloads), size, tuple(faults), entry)
 
 
 def _pointer(store: Store, keys: Keys) -> tuple[Pointer | None, Entry | None, list[Fault]]:
     try:
         found = store.read(keys.pointer)
         if found is None:
-            return None, None, [_fault("missing", keys, keys.pointer, "there is no pointer, although there was one")]
+            return None, None, [_fault("missing", keys, keys.pointer, "there is none, although there was a publish")]
         pointer = parse_pointer(found.body, keys.pointer)
         entry = entry_of(pointer, keys.pointer, found.stat.modified)
     except SourceError as error:
@@ -164,23 +168,29 @@ def _body(store: Store, reference: Reference) -> tuple[bytes | None, Fault | Non
     return found.body, _fault(kind, keys, key, f"{what} (sha256 {sha256[:SHORT]}, not {reference.sha256[:SHORT]})")
 
 
-def _stale_entries(catalog: Catalog, entries: Sequence[Entry], category: str) -> Iterator[Fault]:
-    there = {entry.keys: entry for entry in entries}
-    for keys, entry in there.items():
+def _stale_entries(catalog: Catalog, entries: Sequence[Entry], ghosts: Sequence[Keys]) -> Iterator[Fault]:
+    for entry in entries:
+        keys = entry.keys
         noted = catalog.get(keys.category, keys.asset)
         if noted is None:
             yield _fault("stale", keys, keys.pointer, f"{catalog.place} does not have it")
         elif noted != entry:
             told = f"{catalog.place} has revision {noted.revision} (move {noted.sequence}), "
             yield _fault("stale", keys, keys.pointer, f"{told}the pointer {entry.revision} (move {entry.sequence})")
-    for name in [category] if category else catalog.categories():
-        for noted in catalog.listing(name):
-            if noted.keys not in there:
-                yield _fault("stale", noted.keys, noted.keys.pointer, f"{catalog.place} has it, and no pointer does")
+    for keys in ghosts:
+        yield _fault("stale", keys, keys.pointer, f"{catalog.place} has it, and the store has nothing of it")
+
+
+def _presumed(catalog: Catalog, known: Sequence[Holdings], entries: Sequence[Entry]) -> list[Entry]:
+    """What indexes are to say: the pointers, and of an asset whose pointer is damaged what the catalog knows of it."""
+    there = {entry.keys for entry in entries}
+    broken = [held.keys for held in known if held.stats and held.keys not in there]
+    noted = [catalog.get(keys.category, keys.asset) for keys in broken]
+    return [*entries, *(entry for entry in noted if entry)]
 
 
 def _stale_indexes(store: Store, entries: Sequence[Entry], settings: Publish, category: str) -> Iterator[Fault]:
-    there = {stat.key for stat in store.list(f"{category}/manifest/" if category else "") if _is_page(stat.key)}
+    there = {stat.key for stat in store.list(f"{category}/manifest/" if category else "") if is_index_key(stat.key)}
     for name in sorted({entry.category for entry in entries} | {key.partition("/")[0] for key in there}):
         keys = Keys(name, "index")
         own = sorted((entry for entry in entries if entry.category == name), key=lambda entry: entry.asset)
@@ -198,24 +208,18 @@ def _stale_indexes(store: Store, entries: Sequence[Entry], settings: Publish, ca
         yield _fault("stale", Keys(key.partition("/")[0], "index"), key, "is no page of the index any more")
 
 
-def _is_page(key: str) -> bool:
-    parts = key.split("/")
-    return len(parts) == 3 and parts[1] == "manifest" and is_index(parts[2])
-
-
 def _mend(store: Store, catalog: Catalog, entries: Sequence[Entry], stale: Sequence[Fault], settings: Publish) -> None:
-    there = {entry.keys: entry for entry in entries}
     rebuild(store, catalog, entries)
-    categories = {fault.category for fault in stale}
-    for category in categories:
-        for noted in list(catalog.listing(category)):
-            if noted.keys not in there and store.stat(noted.keys.pointer) is None:
-                catalog.forget(category, noted.asset)
+    there = {entry.keys for entry in entries}
+    for fault in stale:
+        keys = Keys(fault.category, fault.asset)
+        if fault.key == keys.pointer and keys not in there:
+            catalog.forget(fault.category, fault.asset)
     for fault in stale:
         # Rewriting compares hashes as they were written, which a page that rotted still has.
         if fault.kind == "corrupt" and (stat := store.stat(fault.key)):
             store.delete(fault.key, stat.version)
-    for category in sorted(categories):
+    for category in sorted({fault.category for fault in stale}):
         write_index(store, catalog, category, settings.index_entries)
 
 
