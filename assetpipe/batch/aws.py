@@ -34,7 +34,7 @@ RETRY_STRATEGY: dict[str, Any] = {
         {"onStatusReason": "Host EC2*", "action": "RETRY"},  # the machine was taken away
         {"onExitCode": "75", "action": "RETRY"},  # the worker says that the same command may succeed later
         {"onExitCode": "137", "action": "RETRY"},  # killed: by the machine's end, or for memory; leases count those
-        {"onReason": "CannotPull*", "action": "RETRY"},
+        {"onExitCode": "143", "action": "RETRY"},  # told to go before it could listen
         {"onReason": "*", "action": "EXIT"},  # without this line Batch retries whatever matches none
     ]
 }

@@ -23,6 +23,8 @@ from assetpipe.config import Config, load_config
 from assetpipe.errors import SomeFailed, TryAgain
 from assetpipe.log import Event, Report
 
+__all__ = ["batch"]
+
 LAST_RESORT = 13.0
 """Seconds after a drain began until we leave, whatever is still going on: with the time until a notice is seen, below
 20. Every step of a publish may be cut off."""
