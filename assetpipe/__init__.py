@@ -14,6 +14,7 @@ In reading order:
     delivery    bundle -> store, catalog, caches; publishing: one run over a store; shelves: what is published
     config      configs/*.toml -> frozen settings; errors: what can go wrong, exit codes
     api         one call for each command; cli: the commands
+    batch       many assets: a plan, run here or by AWS Batch
 
 Every command is one call away:
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         open_run,
         publish,
     )
+    from assetpipe.batch.calls import plan_batch, run_batch
 
 __all__ = [
     "__version__",
@@ -60,12 +62,18 @@ __all__ = [
     "ingest",
     "inspect",
     "open_run",
+    "plan_batch",
     "publish",
+    "run_batch",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Load the stages only when a command is called: `assetpipe --help` answers at once."""
+    if name in ("plan_batch", "run_batch"):
+        from assetpipe.batch import calls
+
+        return getattr(calls, name)
     if name in __all__:
         from assetpipe import api
 

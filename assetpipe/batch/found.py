@@ -9,13 +9,12 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from assetpipe.errors import AssetpipeError, MissingFile, UsageError
-from assetpipe.sources.formats import FORMATS
 
-SUFFIXES = tuple(f".{name}" for name in FORMATS)
 LISTS = (".csv", ".jsonl")
 COLUMNS = ("source", "asset", "category", "config")
 PLANNED = ("bytes", "sha256", "seconds", "memory_mb")
@@ -45,6 +44,14 @@ def find_sources(names: Iterable[str]) -> Iterator[Found]:
             yield from _local(name)
 
 
+@cache
+def suffixes() -> tuple[str, ...]:
+    """Of what can be read. The readers are not imported by who only runs children."""
+    from assetpipe.sources.formats import FORMATS
+
+    return tuple(f".{name}" for name in FORMATS)
+
+
 def is_remote(place: str) -> bool:
     return place.startswith("s3://")
 
@@ -54,10 +61,11 @@ def _local(name: str) -> Iterator[Found]:
         yield from (_file(path) for path in _walk(Path(name)))
     elif glob.has_magic(name) and not os.path.lexists(name):
         matches = [Path(match) for match in glob.glob(name, recursive=True)]  # noqa: PTH207  # absolute patterns
-        if not matches:
-            raise MissingFile("E_SOURCE_MISSING", f"{name}: nothing matches", hint="check the pattern")
-        for path in matches:
-            yield from (_file(inner) for inner in (_walk(path) if path.is_dir() else [path]))
+        files = [file for match in matches for file in (_walk(match) if match.is_dir() else [match])]
+        found = [_file(path) for path in files if path.name.lower().endswith(suffixes())]
+        if not found:
+            raise MissingFile("E_SOURCE_MISSING", f"{name}: no model matches", hint="check the pattern")
+        yield from found
     else:
         yield _file(Path(name))
 
@@ -67,7 +75,7 @@ def _walk(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and not _is_bundle(Path(where, name))]
         for name in files:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+            if name.lower().endswith(suffixes()) and not name.startswith("."):
                 yield Path(where, name)
 
 
@@ -147,7 +155,7 @@ def _bucket(url: str) -> Iterator[Found]:
     from assetpipe.batch.remote import list_objects, split_url
 
     bucket, key = split_url(url)
-    exact = key.lower().endswith(SUFFIXES)
+    exact = key.lower().endswith(suffixes())
     for name, size in list_objects(bucket, key):
-        if (name == key) if exact else name.lower().endswith(SUFFIXES):
+        if (name == key) if exact else name.lower().endswith(suffixes()):
             yield Found(f"s3://{bucket}/{name}", size)

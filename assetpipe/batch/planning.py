@@ -17,7 +17,6 @@ from assetpipe.config import SLUG, SLUG_RULE, load_config
 from assetpipe.errors import MissingFile, UsageError
 from assetpipe.log import Event, Report, silent
 from assetpipe.manifest import Manifest
-from assetpipe.sources import unchanged
 from assetpipe.version import __version__
 
 Reason = Literal["duplicate", "published"]
@@ -137,6 +136,8 @@ def _same(item: Item, manifest: Manifest, config_sha256: str) -> bool:
         return False
     files = manifest.source.files
     if len(files) > 1:
+        from assetpipe.sources import unchanged
+
         return unchanged(Path(item.source), files)
     return item.sha256 == manifest.source.sha256
 

@@ -1,0 +1,155 @@
+"""Twelve assets, five of them hostile, each in its own way: seven are published, five set aside with five reasons."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assetpipe.batch.machine import processes
+from assetpipe.batch.plan import Item
+from assetpipe.batch.run import Summary, carry_out
+from assetpipe.bundle import damage, read_bundle, write_bundle
+from assetpipe.manifest import Manifest
+from tests import gltf_files
+from tests.batch.nights import batch, read_journal
+from tests.commands import run
+from tests.delivery import bundles
+from tests.shapes import sphere, torus
+
+SMALL = """
+[levels.preview]
+screen_px = 32
+max_triangles = 200
+texture_px = 16
+max_bytes = 50_000
+[levels.standard]
+screen_px = 48
+max_triangles = 300
+texture_px = 32
+max_bytes = 50_000
+[levels.high]
+screen_px = 64
+max_triangles = 400
+texture_px = 64
+max_bytes = 50_000
+[textures]
+bake = "never"
+"""
+REAL = 7 if os.environ.get("ASSETPIPE_LONG") else 3
+"""Healthy assets that are built; the bundles of the others were there before, and are published like theirs."""
+HEALTHY = sorted([*(f"real-{n}" for n in range(1, REAL + 1)), *(f"ready-{n}" for n in range(REAL + 1, 8))])
+REASONS = {
+    "crash": "E_CRASH",
+    "hang": "E_DEADLINE",
+    "greedy": "E_MEMORY",
+    "disk": "E_DISK_FULL",
+    "escape": "E_URI_ESCAPE",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("night")
+
+
+@pytest.fixture(scope="module")
+def wanted(folder: Path) -> tuple[Item, ...]:
+    """Real models, small ones: a batch's trouble does not depend on their size."""
+    (folder / "small.toml").write_text(SMALL)
+    (folder / "secret.bin").write_bytes(b"secret" * 1_000)
+    return tuple(_item(folder, name) for name in [*HEALTHY, *REASONS])
+
+
+@pytest.fixture(scope="module")
+def summary(folder: Path, wanted: tuple[Item, ...]) -> Summary:
+    plan = batch(folder / "out", wanted, workers=3, deadline=30.0, memory_mb=700)
+    return carry_out(replace(plan, to=str(folder / "store")))
+
+
+def _item(folder: Path, name: str) -> Item:
+    (folder / "in").mkdir(exist_ok=True)
+    document, data = gltf_files.document((sphere if len(name) % 2 else torus)(10 + len(name) + ord(name[-1]) % 7))
+    path = folder / "in" / f"{name}.glb"
+    if name == "escape":
+        path = path.with_suffix(".gltf")
+        document["buffers"] = [{"uri": "../secret.bin", "byteLength": len(data)}]
+        gltf_files.write_gltf(path, document)
+    else:
+        gltf_files.write_glb(path, document, data)
+    if name.startswith("ready"):
+        write_bundle(folder / "in" / "ready" / name, *_made(name))
+    facts = {"config": str(folder / "small.toml"), "bytes": path.stat().st_size, "memory_mb": 200}
+    return Item(source=str(path), asset=name, seconds=60.0 if name == "hang" else 5.0, **facts)
+
+
+def _made(name: str) -> tuple[dict[str, bytes], Manifest]:
+    files = {f"{level}.glb": f"{name} {level}".encode() for level in bundles.LEVELS}
+    files |= {"poster.webp": name.encode(), "report.html": b"<!doctype html>"}
+    return files, bundles.manifest(name, "general", files)
+
+
+def test_five_poisons_stop_nobody(folder: Path, summary: Summary) -> None:
+    """Seven are in the store, whole; the other five have five reasons, and nothing of theirs was published."""
+    assert (summary.done, summary.quarantined) == (7, 5)
+    assert dict(summary.reasons) == dict.fromkeys(REASONS.values(), 1)
+    assert all(damage(read_bundle(folder / "out" / name)) == [] for name in HEALTHY)
+    pointers = {path.stem for path in (folder / "store" / "general" / "manifest").glob("*.json")}
+    assert pointers - {"index"} == set(HEALTHY)
+
+
+def test_the_quarantine_says_why_and_how_to_see_it_again(
+    folder: Path, summary: Summary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each failure has its code, a message with the source's name, and a command that a shell understands."""
+    records = [json.loads(line) for line in summary.quarantine.read_text().splitlines()]
+    assert {record["asset"]: record["code"] for record in records} == REASONS
+    for record in records:
+        assert record["asset"] in record["message"]
+        assert record["repro"].startswith(f"assetpipe build {record['source']} ")
+    escape = next(record for record in records if record["asset"] == "escape")
+    monkeypatch.chdir(folder)
+    done = run(*shlex.split(escape["repro"])[1:])
+    assert (done.code, "../secret.bin" in done.err) == (65, True)
+
+
+def test_nothing_half_made_is_left(folder: Path, summary: Summary) -> None:
+    """No process of the one that hung, no temporary folder, no partial bundle, no lock."""
+    hung = json.loads((folder / "out" / "hung.json").read_text())
+    alive = processes()
+    assert not [pid for pid in hung if pid in alive]
+    assert list((folder / "out" / ".batch" / "jobs").iterdir()) == []
+    names = {path.name for path in (folder / "out").iterdir()}
+    assert names == {*HEALTHY, ".batch", "index.html", "quarantine.jsonl", "hung.json", "started.log"}
+
+
+def test_the_index_shows_each_asset_once(folder: Path, summary: Summary) -> None:
+    """Failures with reason and command, what is done with its poster, levels and a way to its report; no script."""
+    page = summary.index.read_text()
+    for name in HEALTHY:
+        assert f'src="{name}/poster.webp"' in page
+        assert (folder / "out" / name / "poster.webp").is_file()
+        assert page.count(f'<a href="{name}/report.html">') == 1
+    for name, code in REASONS.items():
+        row = next(row for row in page.split("<tr>") if f'scope="row">{name}<' in row)
+        assert code in row
+        assert "assetpipe build" in row
+    assert "7 done, 5 quarantined" in page
+    assert not re.search(r"<script|https?://", page)
+
+
+def test_the_journal_knows_time_and_memory(folder: Path, summary: Summary) -> None:
+    """Of each asset: what it took, with all of its stages."""
+    entries = read_journal(folder / "out", lambda journal: list(journal.all("done")))
+    assert [entry.asset for entry in entries] == HEALTHY
+    for entry in entries:
+        assert entry.seconds > 0.1
+        if entry.asset.startswith("real"):
+            assert 50 < entry.peak_mb < 700
+        assert re.fullmatch("[0-9a-f]{16}", entry.outcome.revision)
+        assert [level.name for level in entry.levels] == ["preview", "standard", "high"]

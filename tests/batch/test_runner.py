@@ -1,0 +1,199 @@
+"""What one asset does touches no other, and what is done is done once: with real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assetpipe.batch.machine import free_memory, processes
+from assetpipe.batch.run import carry_out
+from assetpipe.errors import TryAgain
+from assetpipe.log import Event
+from tests.batch.nights import batch, items, read_journal, start_runner, started
+
+
+def wait_for(truth: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not truth():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def codes(out: Path) -> dict[str, str]:
+    lines = (out / "quarantine.jsonl").read_text().splitlines()
+    return {record["asset"]: record["code"] for record in map(json.loads, lines)}
+
+
+def test_a_batch_does_every_asset_once_and_a_second_run_none(tmp_path: Path) -> None:
+    """Every asset has its bundle; the same batch again starts nobody."""
+    wanted = items(tmp_path / "in", [f"a{number}" for number in range(6)])
+    first = carry_out(batch(tmp_path / "out", wanted))
+    assert (first.done, first.kept, first.quarantined) == (6, 0, 0)
+    assert all((tmp_path / "out" / item.asset / "manifest.json").is_file() for item in wanted)
+    again = carry_out(batch(tmp_path / "out", wanted))
+    assert (again.done, again.kept, again.quarantined) == (0, 6, 0)
+    assert sorted(started(tmp_path / "out")) == [item.asset for item in wanted]
+
+
+def test_what_changed_is_done_again(tmp_path: Path) -> None:
+    """A source that was written to, a bundle that is gone, a store that is another: each costs its asset a run."""
+    out, wanted = tmp_path / "out", items(tmp_path / "in", ["a", "b", "c"])
+    carry_out(batch(out, wanted))
+    Path(wanted[0].source).write_text("newer")
+    (out / "b" / "manifest.json").unlink()
+    carry_out(batch(out, wanted))
+    assert Counter(started(out)) == {"a": 2, "b": 2, "c": 1}
+    carry_out(batch(out, wanted, force=True))
+    assert Counter(started(out)) == {"a": 3, "b": 3, "c": 2}
+
+
+def test_a_crash_is_tried_once_more_and_then_set_aside(tmp_path: Path) -> None:
+    """SIGSEGV may be the machine's fault once; twice it's the source's. Others are built meanwhile."""
+    out = tmp_path / "out"
+    summary = carry_out(batch(out, items(tmp_path / "in", ["crash", "once", "good"])))
+    assert (summary.done, summary.reasons) == (2, (("E_CRASH", 1),))
+    assert Counter(started(out)) == {"crash": 2, "once": 2, "good": 1}
+    record = json.loads((out / "quarantine.jsonl").read_text())
+    assert "SIGSEGV" in record["message"]
+    assert record["repro"] == f"assetpipe build {tmp_path / 'in' / 'crash.glb'} --asset crash --out repro"
+
+
+def test_what_may_pass_is_tried_again_and_not_for_ever(tmp_path: Path) -> None:
+    """Exit 75 costs an attempt and a pause; when attempts are used up its last reason stands."""
+    out, wanted = tmp_path / "out", items(tmp_path / "in", ["flaky"])
+    assert carry_out(batch(out, wanted, retries=2)).done == 1
+    assert started(out) == ["flaky"] * 3
+    other = tmp_path / "other"
+    assert carry_out(batch(other, wanted, retries=1)).reasons == (("E_BUSY", 1),)
+    assert started(other) == ["flaky"] * 2
+
+
+def test_a_deadline_ends_the_whole_family_and_leaves_nothing(tmp_path: Path) -> None:
+    """A child that is deaf to SIGTERM, its child, and one that left its group: all gone soon after the deadline, and
+    so is the temporary folder."""
+    out = tmp_path / "out"
+    begun = time.monotonic()
+    summary = carry_out(batch(out, items(tmp_path / "in", ["hang", "good"]), deadline=2.0))
+    assert time.monotonic() - begun < 2.0 + 0.5 + 6
+    assert (summary.done, summary.reasons) == (1, (("E_DEADLINE", 1),))
+    alive = processes()
+    assert not [pid for pid in json.loads((out / "hung.json").read_text()) if pid in alive]
+    assert list((out / ".batch" / "jobs").iterdir()) == []
+
+
+def test_memory_is_held_to_its_limit(tmp_path: Path) -> None:
+    """A child that takes more than its share goes; the message has what it took."""
+    out = tmp_path / "out"
+    summary = carry_out(batch(out, items(tmp_path / "in", ["greedy", "good"]), memory_mb=150))
+    assert (summary.done, summary.reasons) == (1, (("E_MEMORY", 1),))
+    record = json.loads((out / "quarantine.jsonl").read_text())
+    assert 150 < record["peak_mb"] < 1_500
+    assert f"{record['peak_mb']:,}" in record["message"]
+
+
+def test_nobody_believes_a_child_that_makes_no_sense(tmp_path: Path) -> None:
+    """Exit 0 with an outcome that is none, and a line without end: a crash, not a success."""
+    assert carry_out(batch(tmp_path / "out", items(tmp_path / "in", ["liar"]))).reasons == (("E_CRASH", 1),)
+
+
+def test_assets_wait_for_memory_that_others_are_expected_to_take(tmp_path: Path) -> None:
+    """Three assets that are each said to need most of the machine run one after the other, whatever --workers says."""
+    most = int(free_memory() / 1e6 * 0.6)
+    wanted, running, most_at_once = items(tmp_path / "in", ["slow-1", "slow-2", "slow-3"], memory_mb=most), set(), 0
+
+    def hear(event: Event) -> None:
+        nonlocal most_at_once
+        if event.message == "thinking":
+            running.add(event.asset)
+        most_at_once = max(most_at_once, len(running))
+        if event.message == "built":
+            running.discard(event.asset)
+
+    carry_out(replace(batch(tmp_path / "out", wanted, workers=3), report=hear))
+    assert most_at_once == 1
+
+
+def test_a_child_speaks_for_its_own_asset(tmp_path: Path) -> None:
+    """Whatever name it gives itself."""
+    heard: list[Event] = []
+    carry_out(replace(batch(tmp_path / "out", items(tmp_path / "in", ["a"])), report=heard.append))
+    assert {event.asset for event in heard} == {"a", ""}
+
+
+def test_a_runner_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    """kill -9 in the middle: its children die with it, and the next run starts only what was not finished."""
+    out, hopeless = tmp_path / "out", items(tmp_path / "in", ["crash"], seconds=99)
+    wanted = (*hopeless, *items(tmp_path / "in", [f"slow-{number:02}" for number in range(12)]))
+    runner = start_runner(out, wanted)
+    wait_for(lambda: len(started(out)) >= 7)
+    pids = [int(line.split()[2]) for line in (out / "started.log").read_text().splitlines()]
+    runner.kill()
+    runner.communicate()
+    wait_for(lambda: not [pid for pid in pids if pid in processes()], 5)
+    done = {entry.asset for entry in read_journal(out, lambda journal: list(journal.all("done")))}
+    assert 2 <= len(done) < 12
+    begun = Counter(started(out))
+
+    summary = carry_out(batch(out, wanted))
+    assert (summary.done + summary.kept, summary.kept, summary.quarantined) == (12, len(done), 1)
+    assert all(begun[asset] == Counter(started(out))[asset] for asset in done)
+    assert Counter(started(out))["crash"] == 2  # given up once: going on does not try it again
+
+
+def test_sigterm_drains(tmp_path: Path) -> None:
+    """Within seconds: no child is left, what is finished is written down, exit 75; a later run does the rest."""
+    out, wanted = tmp_path / "out", items(tmp_path / "in", ["a", "b", "hang", "later"])
+    runner = start_runner(out, wanted, workers=1)
+    wait_for(lambda: (out / "hung.json").exists() and "hang" in started(out))
+    begun = time.monotonic()
+    runner.send_signal(signal.SIGTERM)
+    said = runner.communicate(timeout=20)[1]
+    assert (runner.returncode, "E_BATCH_DRAINED" in said) == (75, True)
+    assert time.monotonic() - begun < 8
+    assert not [pid for pid in json.loads((out / "hung.json").read_text()) if pid in processes()]
+    done = {entry.asset for entry in read_journal(out, lambda journal: list(journal.all("done")))}
+    assert done == set(started(out)) - {"hang"} != set()
+
+
+def test_two_runners_do_not_share_a_folder(tmp_path: Path) -> None:
+    """The second is told to wait, and touches nothing."""
+    out, wanted = tmp_path / "out", items(tmp_path / "in", ["hang"])
+    runner = start_runner(out, wanted)
+    try:
+        wait_for(lambda: (out / "hung.json").exists())
+        with pytest.raises(TryAgain, match="another batch is writing there"):
+            carry_out(batch(out, wanted))
+    finally:
+        runner.send_signal(signal.SIGTERM)
+        runner.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("count", [500 if os.environ.get("ASSETPIPE_LONG") else 40])
+def test_the_runner_stays_small(tmp_path: Path, count: int) -> None:
+    """Under 200 MB and flat: the last asset finds it as large as the first ones did."""
+    out, wanted = tmp_path / "out", items(tmp_path / "in", [f"a{number:03}" for number in range(count)])
+    runner = start_runner(out, wanted)
+    sizes: list[int] = []
+    while runner.poll() is None:
+        if len(started(out)) > count // 5:
+            sizes.append(_resident(runner.pid))
+        time.sleep(0.02)
+    runner.communicate()
+    assert runner.returncode == 0
+    assert 0 < max(sizes) < 200_000_000
+    assert max(sizes) - sizes[0] < 10_000_000
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+    except (OSError, IndexError):
+        return 0
