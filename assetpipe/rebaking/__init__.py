@@ -1,7 +1,7 @@
 """LEVEL -> LEVEL: the shading that decimation took, and textures whose seams it let go, come back from the source.
 
 Reading order: surfaces (the triangles of one material, as baking takes them), loss (how far shading is off), maps (a
-material's pictures and what they become), rebake (which levels, and why).
+material's pictures and what they become), stage (a material of the source), plan (what a level gets, and why), rebake.
 """
 
 from assetpipe.rebaking.rebake import Asked, rebake

@@ -37,7 +37,7 @@ def normals_off(source: Staged, level: Surface, reach: float) -> float:
         parts=None if level.parts is None else level.parts[picked],
     )
     baked = bake(source, apart, request)
-    seen = baked.maps[SHAPE][baked.coverage > 0].astype(np.float64) / 127.5 - 1.0
+    seen = baked.maps[SHAPE][_inside() & (baked.coverage > 0)].astype(np.float64) / 127.5 - 1.0
     cosines = np.clip(seen[:, 2] / np.maximum(np.linalg.norm(seen, axis=1), 1e-9), -1.0, 1.0)
     return float(np.degrees(np.arccos(cosines)).mean()) if len(seen) else 0.0
 
@@ -60,6 +60,13 @@ def _cells(count: int) -> Floats:
     origin = np.stack([at % CELLS, at // CELLS], axis=1) * TEXELS
     cells: Floats = ((origin[:, None] + corner) / (CELLS * TEXELS)).reshape(-1, 2).astype(np.float32)
     return cells
+
+
+def _inside() -> Array:
+    """(px, px) texels whose middle lies on a triangle: those about it show its edges, where another face of the source
+    is as near (the sofa's oak, compared with itself: 8.1 degrees with them, 0.3 without, which is what 8 bits cost)."""
+    x, y = np.meshgrid(np.arange(TEXELS), np.arange(TEXELS))
+    return np.tile((x >= 1) & (y >= 1) & (x + y <= TEXELS - 2), (CELLS, CELLS))
 
 
 def _some_tangents(normals: Floats) -> Floats:

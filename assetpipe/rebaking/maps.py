@@ -7,16 +7,16 @@ level's lost shape, which is baked with it, has none.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from assetpipe.asset import Image, Json, Material, Scene, TextureSlot
-from assetpipe.baking import Layer, Texture
+from assetpipe.baking import Layer, Surface, Texture
 from assetpipe.baking.materials import BASE_COLOUR, EXTENSION_SLOTS, NORMAL, ORM, read_layers
-from assetpipe.textures import TextureCache, decoded
+from assetpipe.textures import TextureCache, decoded, image_info
 
 REPEAT = 10497
 TRANSFORM = "KHR_texture_transform"
@@ -34,22 +34,60 @@ FACTORS = ("baseColorFactor", "metallicFactor", "roughnessFactor")
 TO_8_BITS = np.round(np.arange(65536) / 257).astype(np.uint8)
 
 
-def maps_of(material: Material) -> set[str] | None:
-    """That its textures fill; None where it has one that is not known here."""
-    names = {slot.name for slot in material.textures}
-    return {MAPS[name] for name in names} if names <= MAPS.keys() else None
+@dataclass(frozen=True)
+class Picture:
+    """A texture as a material looks it up."""
+
+    slot: str
+    uv_set: int
+    size: tuple[int, int]
+    repeats: float
+    """Pictures that a unit square of UVs shows."""
+
+    def shown_by(self, surface: Surface) -> float:
+        """Texels, those that are shown twice counted twice."""
+        if self.uv_set not in surface.uvs:
+            return 0.0
+        a, b, c = (surface.uvs[self.uv_set][surface.indices[at::3]].astype(np.float64) for at in range(3))
+        u, v = b - a, c - a
+        areas = np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]) / 2
+        return float(areas[np.isfinite(areas)].sum()) * self.repeats * self.size[0] * self.size[1]
 
 
-def layers_of(scene: Scene, material: Material, cache: TextureCache) -> tuple[Layer, ...]:
-    """Base colour, normal and occlusion-roughness-metallic whether it has textures of them or not."""
-    return read_layers([_unit(material)], textures_of(scene, material, cache)).layers
+def maps_of(material: Material) -> set[str]:
+    """That its textures fill."""
+    return {MAPS[slot.name] for slot in material.textures if slot.name in MAPS}
 
 
-def textures_of(scene: Scene, material: Material, cache: TextureCache) -> dict[int, Texture]:
+def unknown_to(material: Material) -> str:
+    """A texture that is not known here, or ""."""
+    return next((slot.name for slot in material.textures if slot.name not in MAPS), "")
+
+
+def pictures_of(scene: Scene, material: Material) -> Iterator[Picture]:
+    for slot in material.textures:
+        source = scene.json["textures"][slot.texture].get("source")
+        if source is not None:
+            x, y = slot.info.get("extensions", {}).get(TRANSFORM, {}).get("scale", (1.0, 1.0))
+            info = image_info(scene.images[source])
+            yield Picture(slot.name, uv_set_of(slot.info), (info.width, info.height), abs(x * y))
+
+
+def uv_set_of(info: Json) -> int:
+    return int(info.get("extensions", {}).get(TRANSFORM, {}).get("texCoord", info.get("texCoord", 0)))
+
+
+def layers_of(scene: Scene, material: Material, maps: Collection[str], cache: TextureCache) -> tuple[Layer, ...]:
+    """Of `maps`, whether it has textures of them or not."""
+    textures = _textures(scene, material, maps, cache)
+    return tuple(each for each in read_layers([_unit(material)], textures).layers if each.map in maps)
+
+
+def _textures(scene: Scene, material: Material, maps: Collection[str], cache: TextureCache) -> dict[int, Texture]:
     found: dict[int, Texture] = {}
     for slot in material.textures:
         json = scene.json["textures"][slot.texture]
-        if json.get("source") is not None:
+        if json.get("source") is not None and MAPS.get(slot.name) in maps:
             found[slot.texture] = _texture(scene, json, cache)
     return found
 

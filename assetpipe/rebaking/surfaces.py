@@ -6,18 +6,21 @@ their texels. Meshes are parts of their own, so that none takes its colours from
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from assetpipe.asset import TRIANGLES, Array, Floats, Primitive, Scene
 from assetpipe.baking import Surface
+from assetpipe.geometry.pose import Pose
 from assetpipe.tangents import with_tangents
-from assetpipe.transforms import largest_scale, placements
+from assetpipe.transforms import placements
 
 Key = tuple[int, int]
 """(mesh, primitive of it)"""
+MOST_STRETCH = 4.0
+"""More would look for thin things' fronts behind their backs."""
 
 
 def keys_of(scene: Scene, material: int | None) -> list[Key]:
@@ -30,24 +33,43 @@ def keys_of(scene: Scene, material: int | None) -> list[Key]:
     ]
 
 
-def mesh_scales(scene: Scene) -> dict[int, float]:
-    scales: dict[int, float] = {}
+def mesh_scales(scene: Scene) -> Sequence[float]:
+    """Of skinned meshes by their joints, which may be in other units than the mesh."""
+    return Pose(scene).scales
+
+
+def stretch(scene: Scene, meshes: Container[int]) -> float:
+    """How many times more nodes stretch one of the meshes one way than another."""
+    ratios = [1.0]
     for placed in placements(scene):
-        scales[placed.mesh] = max(scales.get(placed.mesh, 0.0), largest_scale(placed.matrices))
-    return scales
+        if placed.mesh in meshes and placed.skin is None:
+            sizes = np.linalg.svd(np.nan_to_num(placed.matrices[:, :3, :3]), compute_uv=False)
+            ratios += (sizes[:, 0] / np.maximum(sizes[:, 2], sizes[:, 0] / MOST_STRETCH + 1e-30)).tolist()
+    return max(ratios)
 
 
-def primitives_of(scene: Scene, keys: Sequence[Key], *, tangent_set: int | None) -> dict[Key, Primitive]:
-    """With normals, and with tangents for the UV set where one is named."""
-    return {(at, number): _dressed(scene.meshes[at].primitives[number], tangent_set) for at, number in keys}
+def primitives_of(scene: Scene, keys: Sequence[Key]) -> dict[Key, Primitive]:
+    """With normals."""
+    return {(at, number): _dressed(scene.meshes[at].primitives[number]) for at, number in keys}
 
 
-def surface_of(primitives: Mapping[Key, Primitive], scales: Mapping[int, float]) -> Surface:
+def with_new_tangents(primitives: Mapping[Key, Primitive], uv_set: int) -> dict[Key, Primitive]:
+    return {key: with_tangents(each, f"TEXCOORD_{uv_set}") for key, each in primitives.items()}
+
+
+def with_source_tangents(primitives: Mapping[Key, Primitive], uv_set: int) -> dict[Key, Primitive]:
+    """The author's own, and where there are none those that viewers make."""
+    name = f"TEXCOORD_{uv_set}"
+    lacking = {key for key, each in primitives.items() if "TANGENT" not in each.attributes and name in each.attributes}
+    return {key: with_tangents(each, name) if key in lacking else each for key, each in primitives.items()}
+
+
+def surface_of(primitives: Mapping[Key, Primitive], scales: Sequence[float]) -> Surface:
     """Primitives with normals; all have tangents, or none counts as having any."""
     own = list(primitives.values())
     starts = np.cumsum([0, *(len(each.positions) for each in own)])
     corners = [each.indices.astype(np.int64) + start for each, start in zip(own, starts, strict=False)]
-    positions = [each.positions * np.float32(scales.get(mesh, 1.0)) for (mesh, _), each in primitives.items()]
+    positions = [each.positions * np.float32(scales[mesh]) for (mesh, _), each in primitives.items()]
     tangents = [each.attributes["TANGENT"] for each in own if "TANGENT" in each.attributes]
     parts = np.repeat([mesh for mesh, _ in primitives], [each.triangles for each in own])
     return Surface(
@@ -61,10 +83,8 @@ def surface_of(primitives: Mapping[Key, Primitive], scales: Mapping[int, float])
     )
 
 
-def _dressed(primitive: Primitive, tangent_set: int | None) -> Primitive:
-    dressed = primitive if "NORMAL" in primitive.attributes else _flat(primitive)
-    name = f"TEXCOORD_{tangent_set}"
-    return with_tangents(dressed, name) if name in primitive.attributes else dressed
+def _dressed(primitive: Primitive) -> Primitive:
+    return primitive if "NORMAL" in primitive.attributes else _flat(primitive)
 
 
 def _flat(primitive: Primitive) -> Primitive:
