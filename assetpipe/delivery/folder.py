@@ -7,8 +7,8 @@ beside it cannot be replaced together with it. Web servers do not see it. `cp --
 
 Writers work in `<folder>/.assetpipe/partial`, on files that they hold locked: so a sweep sees which belong to the dead.
 A compare-and-swap holds the lock of the object's own folder: that needs no lock files, and the system frees locks when
-their holder dies. Locks hold among the processes of one machine. On NFS folders cannot be locked: pointers are not
-moved there (E_STORE_LOCK), and writers on two machines that share a folder by other means do not see each other.
+their holder dies. Locks hold among the processes of one machine: on NFS or SMB one machine alone may move pointers, for
+writers on two of them do not see each other's locks, and the later one would win. Readers may be anywhere.
 """
 
 from __future__ import annotations

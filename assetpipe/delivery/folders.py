@@ -38,7 +38,7 @@ def opened(root: Path, parts: Sequence[str]) -> Iterator[int | None]:
 def made(root: Path, parts: Sequence[str], durable: MutableSet[str]) -> Iterator[int]:
     """As `opened`, but folders that are missing are made, and all names on the way survive a power cut: also those that
     another writer made, which may have died before it could see to that."""
-    if "" not in durable:
+    if "" not in durable or not root.is_dir():
         _make_root(root)
         durable.add("")
     handle = os.open(root, FOLDER)

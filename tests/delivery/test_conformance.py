@@ -19,7 +19,7 @@ from tests.delivery import servers
 from tests.delivery.conformance import LOCAL, Entry, Subject, item, outcome, together
 
 KEY, POINTER = "furniture/high/chair.0123456789abcdef.glb", "furniture/manifest/chair.json"
-ENTRIES: tuple[Entry, ...] = (*LOCAL, *getattr(servers, "ENTRIES", ()))
+ENTRIES: tuple[Entry, ...] = (*LOCAL, *servers.ENTRIES)
 
 
 @pytest.fixture(params=[pytest.param(entry, id=entry.name, marks=entry.marks) for entry in ENTRIES])
