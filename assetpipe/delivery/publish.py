@@ -65,7 +65,8 @@ def publish_bundles(
     bundles: Iterable[Bundle], store: Store, catalog: Catalog, settings: Publish, *, report: Report = silent
 ) -> list[Published | AssetpipeError]:
     """Many at a time, each as `publish_bundle`; the index of a category is written once, after all of its assets. One
-    that fails says so in its place and stops no other."""
+    that fails says so in its place and stops no other; a category whose index fails has failed, and its assets are
+    finished by publishing them again."""
 
     def attempt(bundle: Bundle) -> Published | AssetpipeError:
         try:
@@ -179,17 +180,27 @@ def _with_indexes(
     outcomes: Sequence[Published | AssetpipeError], store: Store, catalog: Catalog, settings: Publish
 ) -> list[Published | AssetpipeError]:
     categories = sorted({one.category for one in outcomes if isinstance(one, Published)})
-    indexes = {name: write_index(store, catalog, name, settings.index_entries) for name in categories}
+    indexes = {name: _index(store, catalog, name, settings.index_entries) for name in categories}
     told: set[str] = set()
     done: list[Published | AssetpipeError] = []
     for one in outcomes:
         if isinstance(one, Published):
             index = indexes[one.category]
+            if isinstance(index, AssetpipeError):
+                done.append(index)
+                continue
             done.append(with_index(one, catalog, index if one.category not in told else replace(index, changed=())))
             told.add(one.category)
         else:
             done.append(one)
     return done
+
+
+def _index(store: Store, catalog: Catalog, category: str, page_size: int) -> Index | AssetpipeError:
+    try:
+        return write_index(store, catalog, category, page_size)
+    except AssetpipeError as error:
+        return error
 
 
 def with_index(published: Published, catalog: Catalog, index: Index) -> Published:

@@ -20,7 +20,7 @@ from assetpipe.delivery.memory import MemoryStore
 from assetpipe.delivery.publish import Published, announce, publish_bundle, publish_bundles
 from assetpipe.delivery.rollback import revisions
 from assetpipe.delivery.store import Item
-from assetpipe.errors import AssetpipeError, SourceError
+from assetpipe.errors import AssetpipeError, SourceError, TryAgain
 from assetpipe.log import Event
 from assetpipe.manifest import NAME, Manifest, parse_manifest
 from tests.delivery.bundles import LEVELS, SETTINGS, bundle, digest
@@ -258,6 +258,22 @@ def test_of_many_bundles_one_that_fails_stops_no_other(tmp_path: Path) -> None:
     announce(catalog, done)
     again = publish_bundles([one for n, one in enumerate(given) if n != 3], store, catalog, SETTINGS)
     assert [isinstance(one, Published) and (one.sent, one.mutable_keys) for one in again] == [(0, ())] * 5
+
+
+def test_an_index_that_cannot_be_written_fails_its_category_alone(tmp_path: Path) -> None:
+    """Its assets are published, and say that they are not finished; those of others are done."""
+
+    class Refusing(MemoryStore):
+        def replace(self, item: Item, expected: str | None) -> str:
+            if item.key == "gadgets/manifest/index.json":
+                raise TryAgain("E_FAULT", "no")
+            return super().replace(item, expected)
+
+    store, catalog = Refusing(), MemoryCatalog()
+    given = [bundle(tmp_path, "a", category="gadgets"), bundle(tmp_path, "b")]
+    outcomes = publish_bundles(given, store, catalog, SETTINGS)
+    assert [isinstance(one, Published) for one in outcomes] == [False, True]
+    assert store.stat(Keys("gadgets", "a").pointer)
 
 
 def test_of_two_publishers_at_once_none_is_lost(tmp_path: Path) -> None:
