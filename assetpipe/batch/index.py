@@ -1,4 +1,4 @@
-"""Journal -> index.html, one page on what came of each asset, and quarantine.jsonl, the failures for machines.
+"""Journal -> index.html, one page on what came of each asset, and the same for machines, as JSON lines.
 
 Both are written row by row: ten thousand assets take no more memory than one. Pictures are the bundles' own posters,
 loaded as they come into view.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote
 
-from assetpipe.batch.journal import Entry, Journal
+from assetpipe.batch.journal import Entry, Journal, State
 from assetpipe.batch.tasks import Batch
 from assetpipe.quality.report import html_page, html_text
 
@@ -42,27 +42,21 @@ def write_index(path: Path, batch: Batch, journal: Journal, names: set[str]) -> 
         file.write(after)
 
 
-def write_quarantine(path: Path, journal: Journal, names: set[str]) -> None:
+def write_results(path: Path, journal: Journal, names: set[str], *states: State) -> None:
+    """One JSON object an asset, by name; only of these states, or of all that are settled. A failure has its log."""
     with _replaced(path) as file:
-        for each in journal.all("quarantined"):
+        for each in journal.all(*(states or ("done", "quarantined"))):
             if each.asset in names:
-                file.write(json.dumps(_record(each), ensure_ascii=True) + "\n")
+                file.write(json.dumps(_record(each) | ({"log": each.log} if states else {}), ensure_ascii=True) + "\n")
 
 
 def _record(each: Entry) -> dict[str, object]:
-    outcome = each.outcome
-    return {
-        "asset": each.asset,
-        "source": each.source,
-        "code": outcome.code,
-        "message": outcome.message,
-        "hint": outcome.hint,
-        "attempts": each.attempts,
-        "seconds": each.seconds,
-        "peak_mb": each.peak_mb,
-        "repro": each.repro,
-        "log": each.log,
-    }
+    known: dict[str, object] = {"asset": each.asset, "source": each.source, "state": each.state}
+    if each.state == "quarantined":
+        known |= each.outcome.model_dump(include={"code", "message", "hint"}) | {"repro": each.repro}
+    else:
+        known |= each.outcome.model_dump(mode="json", include={"levels", "revision", "warnings"})
+    return known | {"attempts": each.attempts, "seconds": each.seconds, "peak_mb": each.peak_mb}
 
 
 def _header(batch: Batch, journal: Journal, names: set[str]) -> str:

@@ -91,9 +91,11 @@ class Journal:
     def forget(self, asset: str) -> None:
         self._base.execute("DELETE FROM asset WHERE asset = ?", (asset,))
 
-    def all(self, state: State) -> Iterator[Entry]:
+    def all(self, *states: State) -> Iterator[Entry]:
         """By name; one at a time, however many there are."""
-        for row in self._base.execute("SELECT * FROM asset WHERE state = ? ORDER BY asset", (state,)):
+        marks = ", ".join("?" * len(states))
+        query = f"SELECT * FROM asset WHERE state IN ({marks}) ORDER BY asset"  # noqa: S608  # question marks only
+        for row in self._base.execute(query, states):
             yield _entry(row)
 
 

@@ -6,26 +6,27 @@ import fcntl
 import os
 import shutil
 import signal
+import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from assetpipe.batch.index import write_index, write_quarantine
+from assetpipe.batch.index import write_index, write_results
 from assetpipe.batch.journal import Journal
 from assetpipe.batch.plan import Item
 from assetpipe.batch.runner import Runner
-from assetpipe.batch.tasks import Batch, Task, first_task
+from assetpipe.batch.tasks import Batch, Task, first_task, look_again
 from assetpipe.bundle import disk_faults
-from assetpipe.errors import TryAgain
+from assetpipe.errors import LimitExceeded, TryAgain
 from assetpipe.log import Event
 from assetpipe.manifest import NAME
 
-INDEX, QUARANTINE = "index.html", "quarantine.jsonl"
+INDEX, RESULTS, QUARANTINE = "index.html", "results.jsonl", "quarantine.jsonl"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Summary:
     """Codes of the quarantined, the most frequent first."""
     seconds: float
     index: Path
+    results: Path
+    """One line an asset, in the order of their names; `quarantine` holds those that failed, with their logs."""
     quarantine: Path
     left_out: int = 0
     """By the plan: duplicates, and what is published unchanged."""
@@ -48,10 +51,11 @@ def carry_out(batch: Batch) -> Summary:
     """Each asset in a process of its own. SIGTERM, SIGINT or `batch.drain` end it early: TryAgain, and the same call
     goes on from there."""
     started = time.monotonic()
+    look_again()
+    batch = replace(batch, out=batch.out.absolute())
     with disk_faults(batch.out):
         batch.state.mkdir(parents=True, exist_ok=True)
-    batch = replace(batch, out=batch.out.absolute())
-    with _alone(batch), _drained(batch) as batch, _journal(batch) as journal:
+    with disk_faults(batch.out), _alone(batch), _drained(batch) as batch, _journal(batch) as journal:
         shutil.rmtree(batch.state / "jobs", ignore_errors=True)
         resumed = journal.begin()
         tasks = [task for item in batch.items if (task := _open_task(item, batch, journal, resumed=resumed))]
@@ -70,8 +74,7 @@ def _open_task(item: Item, batch: Batch, journal: Journal, *, resumed: bool) -> 
     task = first_task(item, batch)
     known = journal.read(item.asset)
     if known is None or known.identity != task.identity or batch.rules.force:
-        journal.forget(item.asset)
-        return task
+        return _afresh(task, journal)
     there = (batch.out / item.asset / NAME).is_file()
     if known.state == "quarantined" and resumed:
         return None
@@ -81,6 +84,12 @@ def _open_task(item: Item, batch: Batch, journal: Journal, *, resumed: bool) -> 
         return replace(
             task, stage="publish", outcome=known.outcome, seconds=known.seconds, peak=known.peak_mb * 1_000_000
         )
+    return _afresh(task, journal)
+
+
+def _afresh(task: Task, journal: Journal) -> Task:
+    """What was known of it holds no longer."""
+    journal.forget(task.item.asset)
     return task
 
 
@@ -88,12 +97,13 @@ def _summary(batch: Batch, journal: Journal, runner: Runner, seconds: float) -> 
     names = {item.asset for item in batch.items}
     done = sum(each.asset in names for each in journal.all("done"))
     codes = Counter(each.outcome.code for each in journal.all("quarantined") if each.asset in names)
-    index, quarantine = batch.out / INDEX, batch.out / QUARANTINE
+    index, results, quarantine = (batch.out / name for name in (INDEX, RESULTS, QUARANTINE))
     with disk_faults(batch.out):
         write_index(index, batch, journal, names)
-        write_quarantine(quarantine, journal, names)
+        write_results(results, journal, names)
+        write_results(quarantine, journal, names, "quarantined")
     kept, reasons = done - runner.tally.done, tuple(sorted(codes.items(), key=lambda pair: (-pair[1], pair[0])))
-    return Summary(runner.tally.done, kept, codes.total(), reasons, round(seconds, 3), index, quarantine)
+    return Summary(runner.tally.done, kept, codes.total(), reasons, round(seconds, 3), index, results, quarantine)
 
 
 def _interrupted(batch: Batch, runner: Runner, tasks: int) -> TryAgain:
@@ -119,11 +129,13 @@ def _alone(batch: Batch) -> Iterator[None]:
 
 @contextmanager
 def _journal(batch: Batch) -> Iterator[Journal]:
-    journal = Journal(batch.state / "journal.sqlite")
+    path = batch.state / "journal.sqlite"
     try:
-        yield journal
-    finally:
-        journal.close()
+        with closing(Journal(path)) as journal:
+            yield journal
+    except sqlite3.Error as error:
+        hint = "free some space; if it's damaged, remove it: finished bundles are found again"
+        raise LimitExceeded("E_JOURNAL", f"{path}: {error}", hint=hint) from error
 
 
 @contextmanager

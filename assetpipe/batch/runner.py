@@ -124,14 +124,14 @@ class Runner:
             if self._batch.drain():
                 worker.end("drain")
             elif worker.age() > self._rules.deadline:
-                worker.end("deadline")
+                worker.end("deadline", self._rules.deadline)
         if time.monotonic() - self._measured < MEASURE or not workers:
             return
         alive = processes()
         for worker in workers:
             worker.measure(alive)
             if worker.memory > self._limit:
-                worker.end("memory", at_once=True)
+                worker.end("memory", self._limit, at_once=True)
         self._make_room()
         self._measured = time.monotonic()
 
@@ -154,6 +154,8 @@ class Runner:
                 self._settle(replace(task, seconds=seconds, peak=peak), worker.verdict(), worker)
 
     def _settle(self, task: Task, verdict: Verdict, worker: Worker) -> None:
+        if self._batch.drain() and verdict.state not in ("done", "failed"):
+            verdict = replace(verdict, state="aside")  # whoever stops us may have stopped it too
         state = settle(task, verdict, self._rules, to=self._batch.to, now=time.monotonic())
         if isinstance(state, Task):
             if task.stage == "build" and verdict.state == "done":

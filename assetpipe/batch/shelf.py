@@ -24,7 +24,7 @@ def entry(task: Task, state: State, verdict: Verdict, batch: Batch) -> Entry:
         state,
         task.attempts + 1,
         round(task.seconds, 3),
-        task.peak // 1_000_000,
+        round(task.peak / 1e6),
         merged(task, verdict.outcome),
         repro(task, batch) if state == "quarantined" else "",
         verdict.log if state == "quarantined" else "",

@@ -139,6 +139,12 @@ def repro(task: Task, batch: Batch) -> str:
     return shlex.join(["assetpipe", "build", item.source, *said])
 
 
+def look_again() -> None:
+    """Files may have changed since an earlier batch of this process."""
+    config_sha256.cache_clear()
+    _folder_stamp.cache_clear()
+
+
 def _stamp(item: Item) -> object:
     if is_remote(item.source):
         return item.bytes

@@ -50,6 +50,7 @@ class Worker:
         self.started = time.monotonic()
         self.memory = self.peak = 0
         self.ended: Ended = ""
+        self.limit = 0.0
         self.silent = False
         """It has closed its end of the pipe."""
         self._grace = grace
@@ -86,10 +87,11 @@ class Worker:
         self.memory = sum(private_bytes(each.pid) for each in members)
         self.peak = max(self.peak, self.memory)
 
-    def end(self, why: Ended, *, at_once: bool = False) -> None:
-        """Ask it to go; it is killed when it has not after `grace` seconds, or at once."""
+    def end(self, why: Ended, limit: float = 0, *, at_once: bool = False) -> None:
+        """Ask it to go; it is killed when it has not after `grace` seconds, or at once. `limit`: the one that it broke,
+        in seconds or bytes."""
         if not self.ended:
-            self.ended = why
+            self.ended, self.limit = why, limit
             self._kill_at = time.monotonic() + self._grace
             self._signal(signal.SIGTERM)
         if at_once:
@@ -189,6 +191,8 @@ def _judge(worker: Worker, code: int, outcome: Outcome | None, log: str) -> Verd
         return Verdict("failed", _limit(worker), log)
     if code == TryAgain.exit_code:
         return Verdict("again", outcome or Outcome(code="E_TRY_AGAIN", message="may pass; no reason was given"), log)
+    if code in (128 + signal.SIGTERM, -signal.SIGTERM):
+        return Verdict("again", Outcome(code="E_TERMINATED", message="somebody else sent it SIGTERM"), log)
     if code > 0 and outcome and outcome.code:
         return Verdict("failed", outcome, log)
     return _crash(worker, code, log)
@@ -196,10 +200,12 @@ def _judge(worker: Worker, code: int, outcome: Outcome | None, log: str) -> Verd
 
 def _limit(worker: Worker) -> Outcome:
     source, stage = worker.order.item.source, worker.order.stage
+    scale, unit = (1.0, "s") if worker.ended == "deadline" else (1e6, "MB")
+    limit = f", limit {worker.limit / scale:,.0f} {unit}" if worker.limit else ""
     if worker.ended == "deadline":
-        fault = f"{source}: {stage} was not done after {worker.age():.0f} s"
+        fault = f"{source}: {stage} was not done after {worker.age():.0f} s{limit}"
         return Outcome(code="E_DEADLINE", message=fault, hint="raise --deadline, or simplify the source")
-    fault = f"{source}: {stage} took {worker.peak / 1e6:,.0f} MB of memory"
+    fault = f"{source}: {stage} took {worker.peak / 1e6:,.0f} MB of memory{limit}"
     return Outcome(
         code="E_MEMORY", message=fault, hint="raise --memory-mb, use a larger machine, or simplify the source"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,9 +115,10 @@ def run(sources: tuple[str, ...], log: str, verbose: bool, quiet: bool, as_json:
     with _talker(log, verbose=verbose, quiet=quiet) as report:
         summary = calls.run_batch(sources, config=options.pop("config_file"), report=report, **options)
     if as_json:
-        print_json({key: str(value) if isinstance(value, Path) else value for key, value in asdict(summary).items()})
-    else:
-        _show(summary)
+        with summary.results.open(encoding="utf-8") as results:
+            for line in results:
+                click.echo(line, nl=False)
+    _show(summary)
     if summary.quarantined:
         raise SomeFailed("E_SOME_FAILED", f"{summary.quarantined} quarantined")
 

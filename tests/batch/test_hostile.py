@@ -124,8 +124,19 @@ def test_nothing_half_made_is_left(folder: Path, summary: Summary) -> None:
     alive = processes()
     assert not [pid for pid in hung if pid in alive]
     assert list((folder / "out" / ".batch" / "jobs").iterdir()) == []
-    names = {path.name for path in (folder / "out").iterdir()}
-    assert names == {*HEALTHY, ".batch", "index.html", "quarantine.jsonl", "hung.json", "started.log"}
+    names = {path.name for path in (folder / "out").iterdir()} - {"hung.json", "started.log"}
+    assert names == {*HEALTHY, ".batch", "index.html", "results.jsonl", "quarantine.jsonl"}
+
+
+def test_results_have_a_line_for_each_asset(summary: Summary) -> None:
+    """By name: levels and revision of what is done, code and message of what is not."""
+    records = [json.loads(line) for line in summary.results.read_text().splitlines()]
+    assert [record["asset"] for record in records] == sorted([*HEALTHY, *REASONS])
+    for record in records:
+        if record["state"] == "done":
+            assert [level["name"] for level in record["levels"]] == ["preview", "standard", "high"]
+        else:
+            assert record["code"] == REASONS[record["asset"]]
 
 
 def test_the_index_shows_each_asset_once(folder: Path, summary: Summary) -> None:

@@ -18,6 +18,7 @@ from assetpipe.batch.run import carry_out
 from assetpipe.errors import TryAgain
 from assetpipe.log import Event
 from tests.batch.nights import batch, items, read_journal, start_runner, started
+from tests.commands import run
 
 
 def wait_for(truth: Callable[[], bool], seconds: float = 30) -> None:
@@ -96,7 +97,7 @@ def test_memory_is_held_to_its_limit(tmp_path: Path) -> None:
     assert (summary.done, summary.reasons) == (1, (("E_MEMORY", 1),))
     record = json.loads((out / "quarantine.jsonl").read_text())
     assert 150 < record["peak_mb"] < 1_500
-    assert f"{record['peak_mb']:,}" in record["message"]
+    assert f"{record['peak_mb']:,} MB of memory, limit 150 MB" in record["message"]
 
 
 def test_nobody_believes_a_child_that_makes_no_sense(tmp_path: Path) -> None:
@@ -148,6 +149,20 @@ def test_a_runner_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     assert Counter(started(out))["crash"] == 2  # given up once: going on does not try it again
 
 
+def test_children_die_with_their_runner(tmp_path: Path) -> None:
+    """Not only when it asks them to: the system ends a build whose runner is gone."""
+    out, wanted = tmp_path / "out", items(tmp_path / "in", ["real"])
+    Path(wanted[0].source).write_text("o thing\n" + "".join(f"v {n} {n % 7} 1\nf -1 -1 -1\n" for n in range(300_000)))
+    runner = start_runner(out, (wanted[0].model_copy(update={"source": str(_named_obj(wanted[0].source))}),))
+    assert runner.stderr is not None
+    assert any('"reading"' in line for line in runner.stderr)
+    child = int((out / "started.log").read_text().split()[2])
+    assert child in processes()
+    runner.kill()
+    wait_for(lambda: child not in processes(), 5)
+    runner.communicate()
+
+
 def test_sigterm_drains(tmp_path: Path) -> None:
     """Within seconds: no child is left, what is finished is written down, exit 75; a later run does the rest."""
     out, wanted = tmp_path / "out", items(tmp_path / "in", ["a", "b", "hang", "later"])
@@ -161,6 +176,22 @@ def test_sigterm_drains(tmp_path: Path) -> None:
     assert not [pid for pid in json.loads((out / "hung.json").read_text()) if pid in processes()]
     done = {entry.asset for entry in read_journal(out, lambda journal: list(journal.all("done")))}
     assert done == set(started(out)) - {"hang"} != set()
+
+
+def test_the_command_says_what_came_of_each(tmp_path: Path) -> None:
+    """JSON lines on stderr while it runs and one object an asset on stdout; some failed: exit 3."""
+    (tmp_path / "in").mkdir()
+    for name in ("cut", "short"):
+        (tmp_path / "in" / f"{name}.glb").write_bytes(b"glTF\x02\0\0\0" + bytes([len(name), 0, 1, 0]))
+    done = run("batch", "run", tmp_path / "in", "--out", tmp_path / "out", "--json")
+    assert done.code == 3
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert [(each["asset"], each["state"]) for each in records] == [("cut", "quarantined"), ("short", "quarantined")]
+    assert all(each["code"].startswith("E_GLB") for each in records)
+    said = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+    assert {each["asset"] for each in said if each["kind"] == "failed"} == {"cut", "short"}
+    assert said[-1]["message"].startswith("2 of 2, 2 failed")
+    assert "quarantined  2" in done.err
 
 
 def test_two_runners_do_not_share_a_folder(tmp_path: Path) -> None:
@@ -190,6 +221,10 @@ def test_the_runner_stays_small(tmp_path: Path, count: int) -> None:
     assert runner.returncode == 0
     assert 0 < max(sizes) < 200_000_000
     assert max(sizes) - sizes[0] < 10_000_000
+
+
+def _named_obj(source: str) -> Path:
+    return Path(source).rename(Path(source).with_suffix(".obj"))
 
 
 def _resident(pid: int) -> int:
