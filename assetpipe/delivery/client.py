@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import boto3
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader, create_loader
+from botocore.session import Session
 
-from assetpipe.delivery.faults import explained
+from assetpipe.delivery.faults import DAMAGED, explained
 from assetpipe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,7 +81,9 @@ def s3_client(settings: Access, patience: Patience = PATIENCE) -> S3Client:
             s3={"use_accelerate_endpoint": settings.accelerate},
         )
     )
-    return cast("S3Client", _client("s3", settings.region or (HOME if foreign else ""), settings.endpoint_url, config))
+    client: Any = _client("s3", settings.region or (HOME if foreign else ""), settings.endpoint_url, config)
+    client.meta.events.register("needs-retry.s3", partial(_again, patience.tries))
+    return cast("S3Client", client)
 
 
 def cloudfront_client(threads: int = 4, patience: Patience = PATIENCE) -> CloudFrontClient:
@@ -95,10 +100,23 @@ def dynamodb_client(settings: Access, patience: Patience = PATIENCE) -> DynamoDB
     return cast("DynamoDBClient", _client("dynamodb", region, "", _config(patience, settings.threads)))
 
 
+def _again(tries: int, attempts: int, response: Any, **_: object) -> float | None:
+    """Seconds until the next try of what botocore gives up on: bytes that arrived damaged, and 429 (S3's likes)."""
+    if response is None or attempts >= tries:
+        return None
+    code = response[1].get("Error", {}).get("Code", "")
+    if response[0].status_code != 429 and code not in DAMAGED:
+        return None
+    return random.random() * min(2.0 ** (attempts - 1), 20.0)  # noqa: S311  as botocore's own
+
+
 def _client(service: str, region: str, endpoint_url: str, config: ClientConfig) -> object:
     try:
-        session = boto3.session.Session()
-        return session.client(service, region_name=region or None, endpoint_url=endpoint_url or None, config=config)
+        session = Session()
+        session.register_component("data_loader", _models())
+        return session.create_client(
+            service, region_name=region or None, endpoint_url=endpoint_url or None, config=config
+        )
     except (BotoCoreError, ClientError) as error:
         raise explained(error, f"AWS {service}") from error
     except ValueError as error:
@@ -107,6 +125,12 @@ def _client(service: str, region: str, endpoint_url: str, config: ClientConfig) 
             f"AWS {service}: the endpoint that is set is no URL",
             hint="check [publish] endpoint_url, AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL: https://host[:port]",
         ) from error
+
+
+@cache
+def _models() -> Loader:
+    """Of AWS' services: to parse S3's takes 0.1 s, once for all clients."""
+    return create_loader()
 
 
 def _config(patience: Patience, threads: int) -> ClientConfig:

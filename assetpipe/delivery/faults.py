@@ -53,6 +53,7 @@ ELSEWHERE = {"301", "307", "AuthorizationHeaderMalformed", "IllegalLocationConst
 THROTTLED = {"429", "RequestLimitExceeded", "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException",
              "TooManyRequests", "TooManyRequestsException"}  # fmt: skip
 DAMAGED = {"BadDigest", "IncompleteBody", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
+CONFLICT = {"ConcurrentModification", "ConditionalRequestConflict", "OperationAborted"}
 NO_CREDENTIALS = (
     aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError, aws.TokenRetrievalError,
     aws.SSOError, aws.MetadataRetrievalError,
@@ -129,7 +130,7 @@ def _refused(error: ClientError, place: str) -> AssetpipeError:
     if code in DAMAGED:
         cure = "nothing was written; something between here and the service damages data: a proxy, a cable, memory"
         return TryAgain("E_STORE_DAMAGED", f"{place}: arrived damaged every time: {code}", hint=cure)
-    if code in ("ConditionalRequestConflict", "OperationAborted"):
+    if code in CONFLICT:
         return TryAgain("E_STORE_CONFLICT", f"{place}: {said}", hint="others write the same key just now: try again")
     hint = "is this an S3 server with conditional writes? `assetpipe doctor --store` tries it"
     return ServiceUnavailable("E_STORE_REFUSED", f"{place}: {said}", hint=hint)

@@ -12,10 +12,10 @@ import io
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from botocore import exceptions as aws
@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from assetpipe.delivery import multipart
 from assetpipe.delivery.bodies import body_bytes, whole
 from assetpipe.delivery.client import PATIENCE, Access, Patience, s3_client
-from assetpipe.delivery.faults import DAMAGED, code_of, explaining, redacted, status_of, was_sent_again
+from assetpipe.delivery.faults import CONFLICT, code_of, explaining, redacted, status_of, was_sent_again
 from assetpipe.delivery.refusals import checked, corrupt, moved, place, taken
 from assetpipe.delivery.store import Found, Item, Stat
 from assetpipe.errors import UsageError
@@ -32,15 +32,15 @@ from assetpipe.errors import UsageError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-T = TypeVar("T")
 TIERED = 128 * 1024
 """Bytes: smaller objects are never tiered and pay the dearest rate in INTELLIGENT_TIERING."""
 MIB = 1024 * 1024
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PREFIX = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 LOST = {"PreconditionFailed", "412"}
-ENDED = {"ConditionalRequestConflict", "InvalidPart", "InvalidPartOrder", "NoSuchUpload", *DAMAGED}
-"""Answers after which a write begins again from what is there: another writer came between, or bytes were damaged."""
+ENDED = {"InvalidPart", "InvalidPartOrder", "NoSuchUpload", *CONFLICT}
+"""Answers after which a write begins again from what is there: another writer came between."""
+GONE = {"NoSuchKey", "404"}
 PAUSES = (0.1, 0.3, 1.0, 2.0)
 TRIES = 3
 WRITE = "write"
@@ -84,15 +84,20 @@ class S3Store:
         key, body, mark = self._key(item.key), whole(item), secrets.token_hex(8)
         condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": f'"{expected}"'}
         with explaining(place(self, item.key)):
-            try:
-                return self._send(item, key, body, {WRITE: mark}, condition)
-            except ClientError as error:
-                if code_of(error) not in {*LOST, "ConditionalRequestConflict", "NoSuchKey", "404"}:
-                    raise
-                found = self._head(key)
-            if found and found[1] == mark:  # the first try had succeeded, only its answer was lost
-                return found[0].version
-            raise moved(place(self, item.key), found[0].version if found else None, expected)
+            for pause in (*PAUSES, None):
+                try:
+                    return self._send(item, key, body, {WRITE: mark}, condition)
+                except ClientError as error:
+                    if code_of(error) not in LOST | CONFLICT | GONE:
+                        raise
+                    found, wrote = self._head(key) or (None, "")
+                    version = found.version if found else None
+                    if version and wrote == mark:  # an earlier try had succeeded, only its answer was lost
+                        return version
+                    if version != expected or pause is None:
+                        raise moved(place(self, item.key), version, expected) from None
+                time.sleep(pause)  # two wrote at once, and none of them has won
+        raise AssertionError("the last pause is None")
 
     def read(self, key: str) -> Found | None:
         full, digest = self._key(key), ""
@@ -135,7 +140,7 @@ class S3Store:
                 if code_of(error) == "NotImplemented" or status_of(error) == 501:
                     self.client.delete_object(Bucket=self.bucket, Key=full)
                     return True
-                if code_of(error) in {*LOST, "ConditionalRequestConflict", "NoSuchKey", "404"}:
+                if code_of(error) in LOST | CONFLICT | GONE:
                     return was_sent_again(error) and self._head(full) is None
                 raise
             return True
@@ -169,10 +174,8 @@ class S3Store:
         digest = base64.b64encode(bytes.fromhex(item.sha256)).decode()
         headers = self._headers(item, len(body), mark)
         # A file, not bytes: bytes go out in one call that has to end within the timeout, however slow the line is.
-        answer = _again(
-            lambda: self.client.put_object(
-                Bucket=self.bucket, Key=key, Body=io.BytesIO(body), ChecksumSHA256=digest, **headers, **condition
-            )
+        answer = self.client.put_object(
+            Bucket=self.bucket, Key=key, Body=io.BytesIO(body), ChecksumSHA256=digest, **headers, **condition
         )
         return answer["ETag"].strip('"')
 
@@ -205,12 +208,14 @@ class S3Store:
                 if code_of(error) == "NoSuchKey":
                     return None
                 raise
-            try:
-                with answer["Body"] as stream:
-                    return Found(_stat(key, answer), stream.read())
+            stream = answer["Body"]
+            try:  # not `with stream`: that hands out what lies below, which does not count the bytes
+                return Found(_stat(key, answer), stream.read())
             except (aws.HTTPClientError, aws.IncompleteReadError):
                 if last:
                     raise
+            finally:
+                stream.close()
         raise AssertionError("the last raises")
 
     def _unfinished(self, older_than: float) -> Iterator[tuple[str, str]]:
@@ -245,15 +250,3 @@ def parse_url(url: str) -> tuple[str, str]:
 def _stat(key: str, answer: Any) -> Stat:
     etag, modified = answer["ETag"].strip('"'), answer["LastModified"].timestamp()
     return Stat(key, answer["ContentLength"], answer["Metadata"].get("sha256", ""), etag, modified)
-
-
-def _again(call: Callable[[], T]) -> T:
-    """What botocore does not retry: bytes that arrived damaged, and 429, which S3's likes answer."""
-    for pause in PAUSES:
-        try:
-            return call()
-        except ClientError as error:
-            if code_of(error) not in DAMAGED and status_of(error) != 429:
-                raise
-        time.sleep(pause)
-    return call()
