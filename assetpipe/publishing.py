@@ -18,7 +18,7 @@ from assetpipe.delivery.catalog_memory import MemoryCatalog, rehearsed
 from assetpipe.delivery.cdn import Batch, Change, plan_paths, plan_tags
 from assetpipe.delivery.dry_run import DryRunStore
 from assetpipe.delivery.folder import FolderStore
-from assetpipe.delivery.keys import Keys
+from assetpipe.delivery.keys import Keys, index_key
 from assetpipe.delivery.open_catalog import open_catalog
 from assetpipe.delivery.open_store import open_store
 from assetpipe.delivery.pointer import look
@@ -151,6 +151,7 @@ def open_run(
     """To publish into a store, which need not be there yet."""
     store = open_store(url, settings)
     catalog = open_catalog(store, settings)
+    _reach(store, catalog)
     if dry_run:
         store, catalog = DryRunStore(store), _rehearsal(catalog)
     with _told(Run(store, catalog, settings, dry_run, report), wait=wait) as run:
@@ -179,6 +180,13 @@ def _told(run: Run, *, wait: bool) -> Iterator[Run]:
         run.tell()
         raise
     run.tell(wait=wait)
+
+
+def _reach(store: Store, catalog: Catalog) -> None:
+    """A bucket or a table that is not there, or may not be asked, is said before any work, not after."""
+    if store.url.startswith("s3://"):
+        store.read(index_key("general"))
+        catalog.get("general", "index")
 
 
 def _rehearsal(catalog: Catalog) -> Catalog:

@@ -34,5 +34,7 @@ def explained(error: ClientError | BotoCoreError, table: str) -> AssetpipeError:
     if code in REFUSED:
         return NotPermitted("E_CATALOG_DENIED", f"{place}: {code} at {action}", hint=f"allow {action} on the table")
     if code == "ResourceNotFoundException":
-        return MissingFile("E_CATALOG_MISSING", f"{place}: there is none", hint="`assetpipe infra` makes it")
+        return MissingFile(
+            "E_CATALOG_MISSING", f"{place}: there is none", hint="`assetpipe catalog init --store STORE` makes it"
+        )
     return ServiceUnavailable("E_CATALOG", f"{place}: {code} at {action}", hint="see the service's status page")

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -23,51 +14,15 @@ from assetpipe.delivery.cdn import Batch
 from assetpipe.delivery.cloudfront import PAUSES, CloudFront
 from assetpipe.errors import ConfigError, NotPermitted, ServiceUnavailable, TryAgain
 from tests.delivery.refusing import Refusing
+from tests.delivery.servers import Server
 
 BATCH = Batch("assetpipe-1", ("/lamps/manifest/ida.json", "/lamps/manifest/index.json"))
 
 
-COMMANDS = {
-    "moto": ["-c", "from moto.server import main; main(['-H', '127.0.0.1', '-p', PORT])"],
-    "ministack": ["-m", "ministack"],
-}
-
-
-@pytest.fixture(scope="module", params=["moto", "ministack"])
-def server(request: pytest.FixtureRequest) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    words = [word.replace("PORT", repr(port)) for word in COMMANDS[request.param]]
-    own = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": port}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, *words], env=os.environ | own, start_new_session=True, **quiet)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        await_http(url)
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def await_http(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-            return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"{url} did not answer within 60 s")
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKTEST")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+@pytest.fixture(params=["moto", "ministack"])
+def server(request: pytest.FixtureRequest) -> str:
+    served: Server = request.getfixturevalue(request.param)
+    return served.url
 
 
 def distribution(url: str, name: str, path: str = "") -> str:
@@ -194,13 +149,10 @@ def test_nobody_answering_is_a_service_that_is_unavailable() -> None:
             CloudFront(client(f"http://127.0.0.1:{nobody.getsockname()[1]}", tries=1), "E1").invalidate(BATCH)
 
 
-def test_no_credentials_are_said(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_credentials_are_said(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 77, and how people log in."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(NotPermitted, match="no AWS credentials") as raised:
         CloudFront(client(server), "E1").invalidate(BATCH)
     assert "aws sso login" in raised.value.hint
