@@ -69,7 +69,7 @@ def verify(
     object is mended by publishing its bundle again."""
     known = _known(store, catalog, category)
     with ThreadPoolExecutor(settings.threads) as pool:
-        assets = list(pool.map(lambda held: _asset(store, held, report), known))
+        assets = list(pool.map(lambda held: _asset(store, catalog, held, report), known))
     faults = [fault for asset in assets for fault in asset.faults]
     entries = [asset.entry for asset in assets if asset.entry]
     ghosts = [held.keys for held in known if not held.stats and catalog.get(held.keys.category, held.keys.asset)]
@@ -98,11 +98,11 @@ def _known(store: Store, catalog: Catalog, category: str) -> list[Holdings]:
     return sorted(known.values(), key=lambda held: (held.keys.category, held.keys.asset))
 
 
-def _asset(store: Store, held: Holdings, report: Report) -> _Asset:
+def _asset(store: Store, catalog: Catalog, held: Holdings, report: Report) -> _Asset:
     """What nothing names is hashed too: its name says what it was."""
     keys, history = held.keys, held.history()
     report(Event("step", keys.asset, "verifying"))
-    pointer, entry, faults = _pointer(store, keys)
+    pointer, entry, faults = _pointer(store, catalog, keys)
     references: list[Reference] = []
     if pointer:
         references += _payloads(keys, pointer.document, keys.pointer)
@@ -121,14 +121,17 @@ def _asset(store: Store, held: Holdings, report: Report) -> _Asset:
         body, fault = _body(store, payloads[key])
         faults += [fault] if fault else []
         size += len(body or b"")
-    return _Asset(1 + len(history) + len(payloads), size, tuple(faults), entry)
+    return _Asset(bool(pointer) + len(history) + len(payloads), size, tuple(faults), entry)
 
 
-def _pointer(store: Store, keys: Keys) -> tuple[Pointer | None, Entry | None, list[Fault]]:
+def _pointer(store: Store, catalog: Catalog, keys: Keys) -> tuple[Pointer | None, Entry | None, list[Fault]]:
     try:
         found = store.read(keys.pointer)
         if found is None:
-            return None, None, [_fault("missing", keys, keys.pointer, "there is none, although there was a publish")]
+            # Without an entry it is what a first publish left that died: not seen by anybody, and gc's to delete.
+            entry = catalog.get(keys.category, keys.asset)
+            lost = _fault("missing", keys, keys.pointer, f"is gone, and {catalog.place} names it")
+            return None, None, [lost] if entry else []
         pointer = parse_pointer(found.body, keys.pointer)
         entry = entry_of(pointer, keys.pointer, found.stat.modified)
     except SourceError as error:
