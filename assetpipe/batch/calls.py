@@ -57,11 +57,13 @@ def run_batch(
     retries: int = 3,
     force: bool = False,
     device: Device = "auto",
+    metrics: Path | str | None = None,
     report: Report = silent,
 ) -> Summary:
     """Each asset in a process of its own: built into `out`, and published when `to` is given. `sources` are one plan,
     or what `plan_batch` takes. Started again with the same `out` it goes on where it was stopped. Ended early by
-    SIGTERM or SIGINT it raises TryAgain."""
+    SIGTERM or SIGINT it raises TryAgain. `metrics`: a file that gets lines of each asset, for CloudWatch."""
+    from assetpipe.batch.gauge import gauged
     from assetpipe.batch.run import carry_out
     from assetpipe.batch.tasks import Batch, Rules
 
@@ -70,7 +72,8 @@ def run_batch(
     items, left_out = _items(sources, category, config, to, report)
     rules = Rules(workers, deadline, memory_mb, retries, device=device, force=force)
     batch = Batch(items, Path(out or OUT), to, keep=out is not None, rules=rules, report=report)
-    return replace(carry_out(batch), left_out=left_out)
+    with gauged(batch, Path(metrics) if metrics else None) as batch:
+        return replace(carry_out(batch), left_out=left_out)
 
 
 def _items(

@@ -119,7 +119,8 @@ def _fetch(order: Order, _folder: Path, _report: Report) -> Outcome:
 def _publish(order: Order, _folder: Path, report: Report) -> Outcome:
     from assetpipe.batch.publishing import publish
 
-    return Outcome(revision=publish(order, report))
+    published = publish(order, report)
+    return Outcome(revision=published.revision, sent_bytes=published.sent_bytes)
 
 
 def _failure(error: AssetpipeError) -> Outcome:

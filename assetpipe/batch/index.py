@@ -13,6 +13,7 @@ from typing import TextIO
 from urllib.parse import quote
 
 from assetpipe.batch.journal import Entry, Journal, State
+from assetpipe.batch.order import LevelFacts
 from assetpipe.batch.tasks import Batch
 from assetpipe.quality.report import html_page, html_text
 
@@ -81,16 +82,18 @@ def _done(each: Entry, batch: Batch) -> str:
     name = html_text(each.asset)
     poster = f'<img alt="" loading="lazy" src="{folder}/poster.webp">' if _has(batch, each, "poster.webp") else ""
     title = f'<a href="{folder}/report.html">{name}</a>' if _has(batch, each, "report.html") else name
-    levels = "".join(
-        f"<td><b>{level.triangles:,}</b><small>{html_text(level.name)}, {level.bytes / 1000:,.0f} kB</small></td>"
-        for level in outcome.levels
-    )
+    levels = "".join(_level(level) for level in outcome.levels)
     word, kind = (f"{outcome.warnings} warned", "warn") if outcome.warnings else ("pass", "pass")
     took = f"{each.seconds:,.0f} s, {each.peak_mb:,} MB"
     return (
         f'<tr><td>{poster}</td><th scope="row">{title}<small>{html_text(each.source)}</small></th>{levels}'
         f'<td class="verdict {kind}">{word}<small>{took}</small></td></tr>\n'
     )
+
+
+def _level(level: LevelFacts) -> str:
+    what = f"{level.triangles:,} triangles, {level.bytes / 1000:,.0f} kB"
+    return f"<td><b>{html_text(level.name)}</b><small>{what}</small></td>"
 
 
 def _failed(each: Entry) -> str:

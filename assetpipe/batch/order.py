@@ -60,6 +60,8 @@ class Outcome(BaseModel):
     levels: tuple[LevelFacts, ...] = Field(default=(), max_length=100)
     warnings: Annotated[int, Field(ge=0)] = 0
     revision: Annotated[str, Field(max_length=80)] = ""
+    sent_bytes: Annotated[int, Field(ge=0)] = 0
+    """To the store; what was there already is not sent."""
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assetpipe.batch.order import Order
 from assetpipe.batch.planning import Lookup
 from assetpipe.config import Config, load_config
 from assetpipe.log import Report
 from assetpipe.manifest import Manifest, parse_manifest
+
+if TYPE_CHECKING:
+    from assetpipe.delivery.publish import Published
 
 
 def config_of(order: Order) -> Config:
@@ -23,14 +27,13 @@ def check_bundle(order: Order) -> None:
     check_built(read_bundle(Path(order.out) / order.item.asset), config_of(order)).raise_if_failed()
 
 
-def publish(order: Order, report: Report) -> str:
-    """The revision in the store."""
+def publish(order: Order, report: Report) -> Published:
     from assetpipe.bundle import read_bundle
     from assetpipe.publishing import open_run
 
     assert order.to is not None
     with open_run(order.to, config_of(order).publish, report=report) as run:
-        return run.publish(read_bundle(Path(order.out) / order.item.asset)).revision
+        return run.publish(read_bundle(Path(order.out) / order.item.asset))
 
 
 def published_in(to: str, config: Path | str | None) -> Lookup:

@@ -167,6 +167,9 @@ class Runner:
             self._close(task, state, verdict)
 
     def _close(self, task: Task, state: Literal["done", "quarantined"], verdict: Verdict) -> None:
+        """The journal comes last: whoever is killed before it does all of this again."""
+        line = entry(task, state, verdict, self._batch)
+        self._batch.settled(task, line)
         if state == "done":
             tidy(task, self._batch)
             self.tally.done += 1
@@ -175,7 +178,7 @@ class Runner:
             self._say("failed", task, f"{verdict.outcome.code}: {verdict.outcome.message}")
             sweep(task, self._batch)
             self.tally.failed += 1
-        self._journal.write(entry(task, state, verdict, self._batch))
+        self._journal.write(line)
         self._tell()
 
     def _tell(self) -> None:

@@ -40,7 +40,7 @@ def merged(task: Task, outcome: Outcome) -> Outcome:
     """What a publish says beside what the build said."""
     if task.stage != "publish":
         return outcome
-    said = outcome.model_dump(include={"code", "message", "hint", "revision"})
+    said = outcome.model_dump(include={"code", "message", "hint", "revision", "sent_bytes"})
     return task.outcome.model_copy(update=said)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from assetpipe.batch.found import is_remote
+from assetpipe.batch.journal import Entry
 from assetpipe.batch.order import Outcome, Stage
 from assetpipe.batch.plan import Item
 from assetpipe.batch.remote import ALONE
@@ -52,6 +53,10 @@ def _never() -> bool:
     return False
 
 
+def _unheard(_task: Task, _entry: Entry) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Batch:
     """All that `carry_out` needs. `out` holds the bundles, the journal and the index."""
@@ -65,6 +70,8 @@ class Batch:
     report: Report = silent
     drain: Callable[[], bool] = _never
     """True: begin nothing more, end what runs, write down how far we are."""
+    settled: Callable[[Task, Entry], None] = _unheard
+    """Called when an asset is done or given up, while its bundle is still there."""
     command: tuple[str, ...] = CHILD
     """Starts a child; it finds its order in its working directory."""
 

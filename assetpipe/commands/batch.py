@@ -97,6 +97,12 @@ def plan(sources: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> 
 @click.option(
     "--retries", type=click.IntRange(0, 100), default=3, show_default=True, metavar="R", help="For what may pass."
 )
+@click.option(
+    "--metrics",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Append time, bytes and memory of each asset, as CloudWatch reads them (Embedded Metric Format).",
+)
 @opt.force
 @opt.device
 @opt.talk

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from assetpipe.batch.gauge import gauged
 from assetpipe.batch.machine import free_memory, processes
 from assetpipe.batch.run import carry_out
 from assetpipe.errors import TryAgain
@@ -176,6 +177,18 @@ def test_sigterm_drains(tmp_path: Path) -> None:
     assert not [pid for pid in json.loads((out / "hung.json").read_text()) if pid in processes()]
     done = {entry.asset for entry in read_journal(out, lambda journal: list(journal.all("done")))}
     assert done == set(started(out)) - {"hang"} != set()
+
+
+def test_metrics_tell_of_each_asset(tmp_path: Path) -> None:
+    """A line in CloudWatch's format for what is done, and one with its code for what failed."""
+    path, wanted = tmp_path / "metrics.jsonl", batch(tmp_path / "out", items(tmp_path / "in", ["good", "crash"]))
+    with gauged(wanted, path) as counted:
+        carry_out(counted)
+    lines = {line["asset"]: line for line in map(json.loads, path.read_text().splitlines())}
+    assert (lines["good"]["Assets"], lines["good"]["Failures"]) == (1, 0)
+    assert (lines["crash"]["Assets"], lines["crash"]["Failures.E_CRASH"]) == (0, 1)
+    assert lines["good"]["Seconds"] > 0
+    assert lines["good"]["BytesIn"] == len("good")
 
 
 def test_the_command_says_what_came_of_each(tmp_path: Path) -> None:
