@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,8 @@ def test_a_list_says_what_stat_says(store: Store) -> None:
 def test_a_list_has_no_end_at_a_thousand(subject: Subject) -> None:
     """Servers answer in pages of 1,000."""
     planted = [f"furniture/high/chair-{n}.glb" for n in range(1_050)]
-    for key in planted:
-        subject.plant(key, b"x")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: subject.plant(key, b"x"), planted))
     assert keys(subject.store, "furniture/") == sorted(planted)
 
 
