@@ -60,6 +60,7 @@ class Proxy(ThreadingHTTPServer):
 
     def __init__(self, upstream: str, plan: Plan = fine) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # what is slow is not to look sent
         self.plan, self.requests, self.upstream = plan, list[Request](), urlsplit(upstream).netloc
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.over = threading.Event()
@@ -98,7 +99,10 @@ class Handler(BaseHTTPRequestHandler):
         if what in ("stall", "reset"):
             self._reset()
             return
-        body = self._slowly(length) if what == "slow" else self.rfile.read(length)
+        if what == "slow":
+            self._take_slowly(length)
+            return
+        body = self.rfile.read(length)
         if what in CODES:
             self._refuse(what)
             return
@@ -135,12 +139,11 @@ class Handler(BaseHTTPRequestHandler):
         connection.close()
         return found
 
-    def _slowly(self, length: int) -> bytes:
-        taken = bytearray()
-        while len(taken) < length:
-            taken += self.rfile.read(min(200_000, length - len(taken)))
+    def _take_slowly(self, length: int) -> None:
+        while length > 0:
+            length -= len(self.rfile.read(min(200_000, length)))
             time.sleep(0.05)
-        return bytes(taken)
+        self._answer(200, [("ETag", '"slow"')], b"", None)
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes, what: What | None) -> None:
         self.send_response_only(status)
