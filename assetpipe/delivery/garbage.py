@@ -40,6 +40,8 @@ PAYLOAD = re.compile(rf"({NAME})/{NAME}/({NAME})\.[0-9a-f]{{16}}\.(glb|webp)")
 HISTORY = re.compile(rf"({NAME})/history/({NAME})/[0-9a-f]{{16}}\.json")
 MARKS = re.compile(rf"({NAME})/history/({NAME})\.doomed\.json")
 TRIES = 20
+_When = tuple[Callable[[], float], float]
+"""A clock, and the age in seconds at which marks are ripe."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,11 @@ def gc(
     report: Report = silent,
 ) -> Collected:
     """Assets are looked at `threads` at a time: each takes a few requests, and most of them have nothing to delete."""
-    began = now()
     age = max(older_than_days * DAY, GRACE)
     total = Collected(swept=store.sweep(max(age, DAY), dry_run=dry_run))
 
     def collect(mine: Holdings) -> Collected:
-        return _collect(store, catalog, mine, (began, age), dry_run=dry_run)
+        return _collect(store, catalog, mine, (now, age), dry_run=dry_run)
 
     held = inventory(store)
     with ThreadPoolExecutor(threads) as pool:
@@ -106,7 +107,7 @@ def inventory(store: Store, category: str = "") -> list[Holdings]:
     return [Holdings(keys, stats) for keys, stats in assets.items()]
 
 
-def _collect(store: Store, catalog: Catalog, mine: Holdings, when: tuple[float, float], *, dry_run: bool) -> Collected:
+def _collect(store: Store, catalog: Catalog, mine: Holdings, when: _When, *, dry_run: bool) -> Collected:
     for attempt in range(TRIES):
         try:
             return _attempt(store, catalog, mine, when, dry_run=dry_run)
@@ -115,15 +116,17 @@ def _collect(store: Store, catalog: Catalog, mine: Holdings, when: tuple[float, 
     return Collected(left_alone=(f"{mine.keys.pointer}: others kept changing what is marked; the next gc looks again",))
 
 
-def _attempt(store: Store, catalog: Catalog, mine: Holdings, when: tuple[float, float], *, dry_run: bool) -> Collected:
-    """What is marked is read before what is current, so that no claim falls between the two unseen."""
-    began, age = when
+def _attempt(store: Store, catalog: Catalog, mine: Holdings, when: _When, *, dry_run: bool) -> Collected:
+    """What is marked is read before what is current, so that no claim falls between the two unseen; and the time before
+    both: a mark is never older than it says."""
+    began, age = when[0](), when[1]
     doomed = read_doomed(store, mine.keys)
     if doomed.condemned and began - doomed.modified < TAKE_OVER:
         return Collected(left_alone=(f"{mine.keys.pointer}: another gc is at it",))
     try:
         garbage = mine.stats.keys() - _current(store, catalog, mine.keys)
-        marks = {key: doomed.marked.get(key, began) for key in sorted(garbage)}
+        # A mark of the future was made by a clock that went wrong: it counts from now.
+        marks = {key: min(doomed.marked.get(key, began), began) for key in sorted(garbage)}
         ripe = {key for key in garbage & doomed.marked.keys() if began - marks[key] >= age}
         ripe -= _named_by(store, mine.history() - ripe) if ripe else set()
     except SourceError as error:

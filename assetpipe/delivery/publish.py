@@ -100,8 +100,13 @@ def _publish_asset(bundle: Bundle, store: Store, catalog: Catalog, threads: int,
         report(Event("warning", release.keys.asset, f"{before.fault}; it is made anew", 0.1))
     elif before.pointer and release.revision in before.pointer.earlier:
         report(Event("warning", release.keys.asset, "this revision was published before, and is current again", 0.1))
-    sent = _send(release, store, threads, report, before)
-    after, moved = _point(release, store, catalog)
+    claims = before.pointer is None or before.pointer.revision != release.revision
+    sent = _send(release, store, threads, report, claims=claims)
+    try:
+        after, moved = _point(release, store, catalog, claimed=claims)
+    except _Unclaimed:
+        sent += _send(release, store, threads, report, claims=True)
+        after, moved = _point(release, store, catalog, claimed=True)
     record(catalog, release.keys, after)
     written = [*sent, *([len(after.pointer.to_bytes())] if moved and after.pointer else [])]
     return Published(
@@ -115,18 +120,20 @@ def _publish_asset(bundle: Bundle, store: Store, catalog: Catalog, threads: int,
     )
 
 
-def _send(release: Release, store: Store, threads: int, report: Report, before: Seen) -> list[int]:
-    """Everything that a pointer will name; returns the sizes of what was not there. What is current is safe from gc
-    without a claim."""
-    current = before.pointer is not None and before.pointer.revision == release.revision
+class _Unclaimed(Exception):
+    """What was current when we looked, and so safe from gc without a claim, was replaced meanwhile."""
+
+
+def _send(release: Release, store: Store, threads: int, report: Report, *, claims: bool) -> list[int]:
+    """Everything that a pointer will name; returns the sizes of what was not there."""
     sent: list[int] = []
     for _ in range(CLAIMS):
         started = time.monotonic()
-        if not current:
+        if claims:
             claim(store, release.keys, release.needs)
         sent += _put_all(release.payloads, store, threads, report)
         sent += _put_all([release.history], store, 1, report)
-        if current or time.monotonic() - started < HOLD / 2:
+        if not claims or time.monotonic() - started < HOLD / 2:
             return sent
     raise TryAgain(
         "E_PUBLISH_SLOW",
@@ -148,7 +155,7 @@ def _put_all(items: Sequence[Item], store: Store, threads: int, report: Report) 
     return [size for size in sizes if size is not None]
 
 
-def _point(release: Release, store: Store, catalog: Catalog) -> tuple[Seen, bool]:
+def _point(release: Release, store: Store, catalog: Catalog, *, claimed: bool) -> tuple[Seen, bool]:
     moved = False
 
     def decide(seen: Seen) -> Pointer | None:
@@ -156,6 +163,8 @@ def _point(release: Release, store: Store, catalog: Catalog) -> tuple[Seen, bool
         moved = seen.pointer is None or seen.pointer.revision != release.revision
         if not moved:
             return None
+        if not claimed:
+            raise _Unclaimed
         assert isinstance(release.history.body, bytes)
         return pushed(*_until_now(seen, catalog, release.keys), release.revision, release.history.body)
 

@@ -7,7 +7,7 @@ and indexes say the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -56,6 +56,17 @@ class Reference:
     named_by: str
 
 
+@dataclass(frozen=True)
+class _Scope:
+    """What is verified, and against what."""
+
+    store: Store
+    catalog: Catalog
+    settings: Publish
+    category: str
+    report: Report
+
+
 def verify(
     store: Store,
     catalog: Catalog,
@@ -65,19 +76,44 @@ def verify(
     mend: bool = False,
     report: Report = silent,
 ) -> Verified:
-    """Of one category or of all. `mend` makes stale catalog entries and indexes again from the pointers; a damaged
-    object is mended by publishing its bundle again."""
+    """Of one category or of all. What is found is looked at twice, for publishes go on meanwhile.
+
+    `mend` makes stale catalog entries and indexes again from the pointers, and takes damaged payloads and history away:
+    a publish believes what is there, so only then does publishing the bundle again put them back, and until then
+    viewers get an error in place of wrong bytes.
+    """
+    scope = _Scope(store, catalog, settings, category, report)
+    first, _ = _pass(scope, _known(store, catalog, category))
+    if not first.faults:
+        return first
+    suspects = {(fault.category, fault.asset) for fault in first.faults}
     known = _known(store, catalog, category)
-    with ThreadPoolExecutor(settings.threads) as pool:
-        assets = list(pool.map(lambda held: _asset(store, catalog, held, report), known))
-    faults = [fault for asset in assets for fault in asset.faults]
+    second, entries = _pass(scope, known, suspects)
+    faults = tuple(fault for fault in second.faults if fault in first.faults)
+    if mend and faults:
+        _mend(scope, entries, faults)
+    return Verified(first.objects, first.bytes, faults)
+
+
+def _pass(
+    scope: _Scope, known: Sequence[Holdings], suspects: Set[tuple[str, str]] | None = None
+) -> tuple[Verified, list[Entry]]:
+    """Of `suspects` payloads are read, of all the pointers."""
+
+    def look_at(held: Holdings) -> _Asset:
+        return _asset(scope, held, deep=suspects is None or (held.keys.category, held.keys.asset) in suspects)
+
+    with ThreadPoolExecutor(scope.settings.threads) as pool:
+        assets = list(pool.map(look_at, known))
     entries = [asset.entry for asset in assets if asset.entry]
-    ghosts = [held.keys for held in known if not held.stats and catalog.get(held.keys.category, held.keys.asset)]
-    stale = [*_stale_entries(catalog, entries, ghosts)]
-    stale += _stale_indexes(store, _presumed(catalog, known, entries), settings, category)
-    if mend and stale:
-        _mend(store, catalog, entries, stale, settings)
-    return Verified(sum(asset.objects for asset in assets), sum(asset.bytes for asset in assets), (*faults, *stale))
+    ghosts = [held.keys for held in known if not held.stats and scope.catalog.get(held.keys.category, held.keys.asset)]
+    faults = [
+        *(fault for asset in assets for fault in asset.faults),
+        *_stale_entries(scope.catalog, entries, ghosts),
+        *_stale_indexes(scope.store, _presumed(scope.catalog, known, entries), scope.settings, scope.category),
+    ]
+    size = sum(asset.bytes for asset in assets)
+    return Verified(sum(asset.objects for asset in assets), size, tuple(faults)), entries
 
 
 @dataclass(frozen=True)
@@ -98,11 +134,13 @@ def _known(store: Store, catalog: Catalog, category: str) -> list[Holdings]:
     return sorted(known.values(), key=lambda held: (held.keys.category, held.keys.asset))
 
 
-def _asset(store: Store, catalog: Catalog, held: Holdings, report: Report) -> _Asset:
+def _asset(scope: _Scope, held: Holdings, *, deep: bool) -> _Asset:
     """What nothing names is hashed too: its name says what it was."""
-    keys, history = held.keys, held.history()
-    report(Event("step", keys.asset, "verifying"))
-    pointer, entry, faults = _pointer(store, catalog, keys)
+    store, keys, history = scope.store, held.keys, held.history()
+    pointer, entry, faults = _pointer(store, scope.catalog, keys)
+    if not deep:
+        return _Asset(0, 0, tuple(faults), entry)
+    scope.report(Event("step", keys.asset, "verifying"))
     references: list[Reference] = []
     if pointer:
         references += _payloads(keys, pointer.document, keys.pointer)
@@ -211,19 +249,21 @@ def _stale_indexes(store: Store, entries: Sequence[Entry], settings: Publish, ca
         yield _fault("stale", Keys(key.partition("/")[0], "index"), key, "is no page of the index any more")
 
 
-def _mend(store: Store, catalog: Catalog, entries: Sequence[Entry], stale: Sequence[Fault], settings: Publish) -> None:
+def _mend(scope: _Scope, entries: Sequence[Entry], faults: Sequence[Fault]) -> None:
+    store, catalog = scope.store, scope.catalog
     rebuild(store, catalog, entries)
     there = {entry.keys for entry in entries}
-    for fault in stale:
+    for fault in faults:
         keys = Keys(fault.category, fault.asset)
-        if fault.key == keys.pointer and keys not in there:
+        if fault.kind == "stale" and fault.key == keys.pointer and keys not in there:
             catalog.forget(fault.category, fault.asset)
-    for fault in stale:
-        # Rewriting compares hashes as they were written, which a page that rotted still has.
-        if fault.kind == "corrupt" and (stat := store.stat(fault.key)):
+        # Also index pages that rotted: rewriting compares hashes as they were written, which those still have. Pointers
+        # stay: a publish replaces them, and counts on from what the catalog knows.
+        is_pointer = fault.key == keys.pointer and not is_index_key(fault.key)
+        if fault.kind not in ("stale", "missing") and not is_pointer and (stat := store.stat(fault.key)):
             store.delete(fault.key, stat.version)
-    for category in sorted({fault.category for fault in stale}):
-        write_index(store, catalog, category, settings.index_entries)
+    for category in sorted({fault.category for fault in faults}):
+        write_index(store, catalog, category, scope.settings.index_entries)
 
 
 def _fault(kind: Kind, keys: Keys, key: str, message: str) -> Fault:

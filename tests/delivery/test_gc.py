@@ -137,6 +137,14 @@ def test_after_kills_everywhere_nothing_is_left_behind(tmp_path: Path) -> None:
     assert findings(objects(store), catalogued(catalog)) == []
 
 
+def test_a_clock_that_went_wrong_keeps_nothing_for_ever(replaced: tuple[MemoryStore, MemoryCatalog]) -> None:
+    """Marks of the future count from the next gc whose clock is right."""
+    store, catalog = replaced
+    gc(store, catalog, 30, now=later(36_500))
+    assert gc(store, catalog, 30).deleted == ()
+    assert len(gc(store, catalog, 30, now=later(31)).deleted) == 4
+
+
 def test_a_rehearsal_says_what_would_go_and_changes_nothing(replaced: tuple[MemoryStore, MemoryCatalog]) -> None:
     """Marks neither: the days begin with a real gc."""
     store, catalog = replaced

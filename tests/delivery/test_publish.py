@@ -231,6 +231,23 @@ def test_a_broken_pointer_is_cured_by_publishing(tmp_path: Path) -> None:
     assert agree(store, catalog)
 
 
+def test_one_that_was_current_when_it_looked_claims_when_it_is_not_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's revision came between: then ours goes on top of it, claimed like any other."""
+    store, catalog, claimed = MemoryStore(), MemoryCatalog(), list[str]()
+    publish_bundle(bundle(tmp_path), store, catalog, SETTINGS)
+    monkeypatch.setattr("assetpipe.delivery.publish.claim", lambda _store, keys, _needs: claimed.append(keys.asset))
+
+    def overtake(event: Event) -> None:
+        if event.message == "sending history" and not claimed:
+            publish_bundle(bundle(tmp_path, content="two"), store, catalog, SETTINGS)
+
+    done = publish_bundle(bundle(tmp_path), store, catalog, SETTINGS, report=overtake)
+    assert (done.changed, done.sequence, claimed) == (True, 3, ["chair", "chair"])
+    assert agree(store, catalog)
+
+
 def test_a_payload_that_was_lost_comes_back_with_the_next_publish(tmp_path: Path) -> None:
     """Although the pointer has not moved: present means looked at, not believed."""
     store, catalog = MemoryStore(), MemoryCatalog()

@@ -19,6 +19,7 @@ from assetpipe.delivery.publish import publish_bundle, publish_bundles
 from assetpipe.delivery.rollback import rollback
 from assetpipe.delivery.sqlite import SqliteCatalog
 from assetpipe.delivery.verify import verify
+from assetpipe.log import Event
 from tests.delivery.bundles import SETTINGS, bundle
 from tests.delivery.worlds import no_sync, rounds, settled, world  # noqa: F401  a fixture
 
@@ -173,13 +174,46 @@ def test_a_stale_or_rotten_index_is_named_and_mended(clean: Path, tmp_path: Path
     assert verify(store, catalog, SETTINGS).faults == ()
 
 
-def test_what_is_damaged_is_mended_by_publishing_it_again(clean: Path, tmp_path: Path) -> None:
-    """As the hint says; a pointer too."""
+@pytest.mark.parametrize("harm", [truncate, flip, swap])
+def test_what_is_damaged_is_mended_by_taking_it_away_and_publishing_again(
+    harm: Callable[[Path, str, random.Random], Damage], clean: Path, tmp_path: Path
+) -> None:
+    """A publish believes what is there; whole neighbours are not touched."""
+    place = Path(shutil.copytree(clean / "world", tmp_path / "x"))
+    store, catalog = world(place)
+    keys = [key for key in targets(place / "store") if "/a00" in key and "/manifest/" not in key]
+    given = [harm(place / "store", key, random.Random(3)).key for key in keys[::2]]
+    assert {fault.key for fault in verify(store, catalog, SETTINGS, mend=True).faults} == set(given)
+    assert set(targets(clean / "world" / "store")) - set(targets(place / "store")) == set(given)
+    for content in ("one", "two"):
+        publish_bundle(bundle(tmp_path, "a00", content=content), store, catalog, SETTINGS)
+    assert verify(store, catalog, SETTINGS).faults == ()
+
+
+def test_a_damaged_pointer_is_mended_by_publishing_again(clean: Path, tmp_path: Path) -> None:
+    """It needs nothing taken away."""
     place = Path(shutil.copytree(clean / "world", tmp_path / "x"))
     store, catalog = world(place)
     flip(place / "store", "furniture/manifest/a00.json", random.Random(2))
     publish_bundle(bundle(tmp_path, "a00", content="two"), store, catalog, SETTINGS)
     assert verify(store, catalog, SETTINGS).faults == ()
+
+
+def test_a_publish_meanwhile_is_no_fault(clean: Path, tmp_path: Path) -> None:
+    """One comes between what verify reads first and what it reads last; a fault of that moment is gone when it looks
+    again."""
+    place = Path(shutil.copytree(clean / "world", tmp_path / "x"))
+    store, catalog = world(place)
+    done: list[str] = []
+
+    def publish(event: Event) -> None:
+        if event.asset == "a03" and not done:
+            done.append(event.message)
+            for asset in ("a01", "a03", "a09", "new"):
+                publish_bundle(bundle(tmp_path, asset, content="new"), store, catalog, SETTINGS)
+
+    verified = verify(store, catalog, SETTINGS.model_copy(update={"threads": 1}), report=publish)
+    assert (verified.faults, done) == ((), ["verifying"])
 
 
 def test_one_category_can_be_verified_alone(clean: Path, tmp_path: Path) -> None:
