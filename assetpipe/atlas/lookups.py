@@ -49,7 +49,8 @@ class Lookup:
     @property
     def density(self) -> float:
         """Texels that one unit of UV spans, both ways averaged."""
-        return math.sqrt(abs(float(np.linalg.det(self.matrix[:, :2]))))
+        (a, b, _), (c, d, _) = self.matrix.tolist()
+        return math.sqrt(abs(a * d - b * c))
 
 
 def look_up(scene: Scene, slot: TextureSlot, pictures: Pictures) -> Lookup | None:

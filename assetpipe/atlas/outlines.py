@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.asset import TRIANGLES, Array, Primitive, Scene
+from assetpipe.atlas.flat import applied
 from assetpipe.atlas.kernels.union import label_overlaps, label_vertices
 from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup
 from assetpipe.atlas.paints import Paint
@@ -96,7 +97,7 @@ def outline(scene: Scene, paint: Paint, px: int, scales: Mapping[int, float]) ->
     uvs = {n: np.concatenate([_uvs(each, n) for _, _, each in parts]) for n in uv_sets}
     frame = _frame(paint, uvs, corners)
     source = uvs[frame.uv_set] if uv_sets else np.zeros((len(np.concatenate([p.positions for _, _, p in parts])), 2))
-    points = source.astype(np.float64) @ frame.map[:, :2].T + frame.map[:, 2]
+    points = applied(frame.map, source)
     chart = _numbered(label_vertices(corners, len(points)))
     points = _brought_home(points, chart, frame.period)
     patch = _patches(points, corners, chart, frame) if paint.lookups else np.zeros(len(points), np.int32)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from assetpipe.asset import Array, Scene
 from assetpipe.atlas.canvas import Canvas, Piece, keeper
 from assetpipe.atlas.codes import encoded, encoded_normals, flat_codes, meanings, tables, to_8_bits
+from assetpipe.atlas.flat import applied, determinant, inverse, product
 from assetpipe.atlas.kernels.cover import own_texels
 from assetpipe.atlas.kernels.dilate import dilate
 from assetpipe.atlas.kernels.resample import Seen, Way, resample
@@ -127,14 +128,14 @@ def _way(piece: Piece, lookup: Lookup, points: Doubles) -> Way:
     outline = piece.outline
     if lookup.uv_set == outline.frame.uv_set:
         plane = outline.frame.map
-        turn = lookup.matrix[:, :2] @ np.linalg.pinv(plane[:, :2])
-        move = lookup.matrix[:, 2] - turn @ plane[:, 2]
+        turn = product(lookup.matrix[:, :2], inverse(plane[:, :2]))
+        move = lookup.matrix[:, 2] - applied(turn, plane[:, 2])
         if np.allclose(turn, np.eye(2), rtol=0, atol=1e-12):
             turn, move = np.eye(2), np.where(np.abs(move) < ON_LATTICE, 0.0, move)
         turn = turn / piece.scale
-        return Way(turn.reshape(1, 4), (move - turn @ piece.shift)[None], lookup.wrap)
+        return Way(turn.reshape(1, 4), (move - applied(turn, piece.shift))[None], lookup.wrap)
     uvs = outline.uvs[lookup.uv_set][outline.corners[piece.faces].reshape(-1)].astype(np.float64)
-    texels = uvs @ lookup.matrix[:, :2].T + lookup.matrix[:, 2]
+    texels = applied(lookup.matrix, uvs)
     return Way(*_affine(points.reshape(-1, 3, 2), texels.reshape(-1, 3, 2)), lookup.wrap)
 
 
@@ -142,10 +143,10 @@ def _affine(source: Doubles, target: Doubles) -> tuple[Doubles, Doubles]:
     """(t, 3, 2) triangles and where they are to lie -> (t, 4) turns, (t, 2) moves; without area: the first corner."""
     edges = np.stack([source[:, 1] - source[:, 0], source[:, 2] - source[:, 0]], axis=-1)
     wanted = np.stack([target[:, 1] - target[:, 0], target[:, 2] - target[:, 0]], axis=-1)
-    flat = np.abs(np.linalg.det(edges)) < 1e-12
-    turns = wanted @ np.linalg.inv(np.where(flat[:, None, None], np.eye(2), edges))
+    flat = np.abs(determinant(edges)) < 1e-12
+    turns = product(wanted, inverse(np.where(flat[:, None, None], np.eye(2), edges)))
     turns[flat] = 0.0
-    moves = target[:, 0] - np.einsum("tij,tj->ti", turns, source[:, 0])
+    moves = target[:, 0] - applied(turns, source[:, 0])
     return turns.reshape(-1, 4), moves
 
 
@@ -215,11 +216,11 @@ def _averaged(
 def _seen(piece: Piece, way: Way) -> Seen | None:
     """Where a texel covers several of the source, those of neighbours in the source stay out of it."""
     turn = way.turns[0].reshape(2, 2)
-    if len(way.turns) > 1 or abs(np.linalg.det(turn)) < 1e-12 or np.abs(turn).sum(axis=0).max() < 1.0 + 1e-6:
+    if len(way.turns) > 1 or abs(determinant(turn)) < 1e-12 or np.abs(turn).sum(axis=0).max() < 1.0 + 1e-6:
         return None
     if piece.shown is None:
         return None
     low, mask = piece.shown
-    (a, b), (c, d) = back = np.linalg.inv(turn) / piece.scale
-    move = -back @ way.moves[0] - piece.shift / piece.scale - low
+    (a, b), (c, d) = back = inverse(turn) / piece.scale
+    move = -applied(back, way.moves[0]) - piece.shift / piece.scale - low
     return Seen(mask, (float(a), float(b), float(c), float(d)), (float(move[0]), float(move[1])))

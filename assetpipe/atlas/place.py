@@ -16,6 +16,7 @@ from assetpipe.atlas.outlines import Outline
 from assetpipe.atlas.painting import paint_sheet
 from assetpipe.atlas.plan import Atlas, Plan
 from assetpipe.atlas.primitives import merge_primitives
+from assetpipe.atlas.slots import ANISOTROPY, find
 from assetpipe.lossless import lossless
 from assetpipe.tangents import with_tangents
 
@@ -41,7 +42,10 @@ def _with_atlas(scene: Scene, source: Scene, atlas: Atlas, pictures: Pictures) -
         replace(mesh, primitives=tuple(_placed(each, moved.get((m, p))) for p, each in enumerate(mesh.primitives)))
         for m, mesh in enumerate(scene.meshes)
     )
-    return replace(scene, materials=tuple(materials), meshes=_with_tangents(meshes, atlas.members))
+    turning = "anisotropyTexture" in find(materials[atlas.members[0]].json, ANISOTROPY)
+    return replace(
+        scene, materials=tuple(materials), meshes=_with_tangents(meshes, atlas.members, all_need_them=turning)
+    )
 
 
 def _pictures(scene: Scene, atlas: Atlas, pictures: Pictures) -> Iterator[tuple[str, Image]]:
@@ -80,10 +84,11 @@ def _count(outline: Outline, key: tuple[int, int]) -> int:
     return min(later, default=len(outline.points)) - outline.starts[key]
 
 
-def _with_tangents(meshes: Sequence[Mesh], members: Container[int]) -> tuple[Mesh, ...]:
-    """Where one member has tangents, all get them, so that they can be one primitive."""
+def _with_tangents(meshes: Sequence[Mesh], members: Container[int], *, all_need_them: bool) -> tuple[Mesh, ...]:
+    """Where one member has tangents, all get them, so that they can be one primitive; and where strengths of anisotropy
+    became a map: without a normal map glTF takes one only with tangents."""
     own = [each for mesh in meshes for each in mesh.primitives if each.material in members]
-    if not any("TANGENT" in each.attributes for each in own):
+    if not all_need_them and not any("TANGENT" in each.attributes for each in own):
         return tuple(meshes)
 
     def dressed(primitive: Primitive) -> Primitive:

@@ -303,6 +303,20 @@ def test_tangents_of_one_member_are_had_by_all() -> None:
     np.testing.assert_allclose(primitive.attributes["TANGENT"], np.tile([1, 0, 0, 1], (8, 1)), atol=1e-6)
 
 
+def test_anisotropy_that_becomes_a_map_comes_with_tangents() -> None:
+    """Khronos' validator refuses a map of directions on a mesh without any; x follows u, as viewers have it."""
+    source = scene(
+        [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2)],
+        [
+            painted(0, extensions={"KHR_materials_anisotropy": {"anisotropyStrength": strength}})
+            for strength in (0.2, 0.8)
+        ],
+        [noise(16)],
+    )
+    (primitive,) = merged(source).meshes[0].primitives
+    np.testing.assert_allclose(primitive.attributes["TANGENT"], np.tile([1, 0, 0, 1], (8, 1)), atol=1e-6)
+
+
 def test_minification_averages_light_over_the_whole_area() -> None:
     """A pattern of single texels at a quarter of its size is the grey of half the light, everywhere."""
     source = scene(

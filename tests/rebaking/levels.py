@@ -21,7 +21,7 @@ HEIGHT = 0.03
 
 
 def height(x: Array, z: Array) -> Array:
-    return HEIGHT * np.sin(7 * x) * np.cos(5 * z)
+    return np.asarray(HEIGHT * np.sin(7 * x) * np.cos(5 * z))
 
 
 def normals_at(points: Array) -> Array:
@@ -45,7 +45,7 @@ def coarse(cells: int = 6, material: int | None = 0, *, uvs: bool = True) -> Pri
     """The same with 2 * cells² triangles, flat normals: what a hard descent leaves."""
     found = sheet(cells, material, uvs=uvs)
     points = found.positions * np.array([1, 0, 1], np.float32)
-    up = np.tile(np.float32([0, 1, 0]), (len(points), 1))
+    up = np.tile(np.array([0, 1, 0], np.float32), (len(points), 1))
     return replace(found, attributes={**found.attributes, "POSITION": points, "NORMAL": up})
 
 

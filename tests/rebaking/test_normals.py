@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assetpipe.asset import Deviation, Material
+from assetpipe.asset import Deviation, Json, Material
 from assetpipe.rebaking import rebake
 from assetpipe.textures import TextureCache
 from tests.baking.scenes import degrees
@@ -85,8 +85,8 @@ def test_the_sources_own_normal_map_and_its_scale_are_in_the_texels() -> None:
         flat,
         attributes={
             **flat.attributes,
-            "POSITION": flat.positions * np.float32([1, 0, 1]),
-            "NORMAL": np.tile(np.float32([0, 1, 0]), (len(flat.positions), 1)),
+            "POSITION": flat.positions * np.array([1, 0, 1], np.float32),
+            "NORMAL": np.tile(np.array([0, 1, 0], np.float32), (len(flat.positions), 1)),
         },
     )
     tilted = np.full((16, 16, 3), (128 + 90, 128, 128 + 90), np.uint8)
@@ -119,7 +119,7 @@ def test_what_tiles_goes_on_tiling(bumpy: bool) -> None:
     level_sheet = replace(
         coarse(), attributes={**coarse().attributes, "TEXCOORD_0": coarse().attributes["TEXCOORD_0"] * np.float32(3)}
     )
-    material = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}
+    material: Json = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}
     if bumpy:
         material["normalTexture"] = {"index": 1}
     flat = np.full((16, 16, 3), (128, 128, 255), np.uint8)
@@ -174,15 +174,15 @@ def test_where_nodes_put_a_mesh_does_not_matter(placed: dict[str, list[float]]) 
 
 def test_two_meshes_of_one_material_do_not_see_each_other() -> None:
     """They lie in one place and share the picture; each half has its own mesh's normals."""
-    half = np.float32([0.49, 1.0])
+    half = np.array([0.49, 1.0], np.float32)
 
     def placed(at: float, *, flat: bool, fine: bool) -> object:
         made = sheet() if fine else coarse()
-        uvs = made.attributes["TEXCOORD_0"] * half + np.float32([at, 0])
+        uvs = made.attributes["TEXCOORD_0"] * half + np.array([at, 0], np.float32)
         attributes = {**made.attributes, "TEXCOORD_0": uvs}
         if flat:
-            attributes["POSITION"] = made.positions * np.float32([1, 0, 1])
-            attributes["NORMAL"] = np.tile(np.float32([0, 1, 0]), (len(uvs), 1))
+            attributes["POSITION"] = made.positions * np.array([1, 0, 1], np.float32)
+            attributes["NORMAL"] = np.tile(np.array([0, 1, 0], np.float32), (len(uvs), 1))
         return replace(made, attributes=attributes)
 
     fine, rough = ([placed(0.0, flat=False, fine=each), placed(0.51, flat=True, fine=each)] for each in (True, False))
@@ -198,7 +198,9 @@ def test_two_meshes_of_one_material_do_not_see_each_other() -> None:
 def test_a_source_without_normals_is_flat() -> None:
     """glTF shades it face by face: a roof's two sides come out flat, with an edge between them."""
     roof = sheet(2)
-    points = roof.positions * np.float32([1, 0, 1]) - np.abs(roof.positions[:, :1]) * np.float32([0, 0.2, 0])
+    points = roof.positions * np.array([1, 0, 1], np.float32) - np.abs(roof.positions[:, :1]) * np.array(
+        [0, 0.2, 0], np.float32
+    )
     attributes = {"POSITION": points, "TEXCOORD_0": roof.attributes["TEXCOORD_0"]}
     source = scene(replace(roof, attributes=attributes))
     found = rebaked(source, level_of(source, coarse(1))).scene

@@ -215,9 +215,10 @@ def test_skins_and_morphs_go_with_their_vertices() -> None:
     count = len(level_sheet.positions)
     joints, weights = rng.integers(0, 9, (count, 4)).astype(np.uint16), rng.random((count, 4)).astype(np.float32)
     lift = rng.random((count, 3)).astype(np.float32)
+    bound: dict[str, Array] = {"JOINTS_0": joints, "WEIGHTS_0": weights}
     level_sheet = replace(
         level_sheet,
-        attributes={**level_sheet.attributes, "JOINTS_0": joints, "WEIGHTS_0": weights},
+        attributes={**level_sheet.attributes, **bound},
         targets=({"POSITION": lift, "NORMAL": lift},),
     )
     source = scene(sheet(), material=colour(), images=(png(checker()),))
@@ -234,8 +235,8 @@ def test_a_skin_in_other_units_is_baked_from_as_near() -> None:
 
     def bound(made: Primitive) -> Primitive:
         count = len(made.positions)
-        weights = np.tile(np.float32([1, 0, 0, 0]), (count, 1))
-        extra = {"JOINTS_0": np.zeros((count, 4), np.uint16), "WEIGHTS_0": weights}
+        weights = np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1))
+        extra: dict[str, Array] = {"JOINTS_0": np.zeros((count, 4), np.uint16), "WEIGHTS_0": weights}
         points = made.positions * np.float32(100)
         return replace(made, attributes={**made.attributes, **extra, "POSITION": points})
 
