@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from assetpipe.batch.order import ORDER, LevelFacts, Order, Outcome, write_outcome
+from assetpipe.batch.order import ORDER, LevelFacts, Order, Outcome, starved, write_outcome
 from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, TryAgain
 from assetpipe.log import Event, JsonLines, Report
 from assetpipe.memory import return_memory_early
@@ -33,7 +33,8 @@ def main() -> NoReturn:
     try:
         outcome, code = _attempt(order, folder, report), 0
     except AssetpipeError as error:
-        outcome, code = _failure(error), error.exit_code
+        known = _memory(error.message) if starved(error.message) else error
+        outcome, code = _failure(known), known.exit_code
     except Exception as error:  # a bug of ours: said with its place, and the batch goes on
         traceback.print_exc()
         fault = f"{order.source}: {type(error).__name__}: {error}"
@@ -75,8 +76,7 @@ def _attempt(order: Order, folder: Path, report: Report) -> Outcome:
     try:
         return {"fetch": _fetch, "build": _build, "publish": _publish}[order.stage](order, folder, report)
     except MemoryError:
-        fault = f"{order.source}: out of memory"
-        raise LimitExceeded("E_MEMORY", fault, hint="raise --memory-mb, or lower [limits]") from None
+        raise _memory(f"{order.source}: out of memory") from None
     except PermissionError as error:
         raise NotPermitted("E_NOT_PERMITTED", f"{order.source}: {error.strerror}: {error.filename}") from error
     except OSError as error:
@@ -121,6 +121,11 @@ def _publish(order: Order, _folder: Path, report: Report) -> Outcome:
 
     published = publish(order, report)
     return Outcome(revision=published.revision, sent_bytes=published.sent_bytes)
+
+
+def _memory(fault: str) -> LimitExceeded:
+    """A decoder that is refused memory blames the picture; nothing is wrong with it."""
+    return LimitExceeded("E_MEMORY", fault, hint="raise --memory-mb, or use smaller pictures")
 
 
 def _failure(error: AssetpipeError) -> Outcome:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from assetpipe.batch.machine import Process, family, private_bytes, processes
-from assetpipe.batch.order import LOG, ORDER, Order, Outcome, read_outcome
+from assetpipe.batch.order import LOG, ORDER, Order, Outcome, read_outcome, starved
 from assetpipe.errors import TryAgain
 from assetpipe.log import Event, Kind
 
@@ -29,7 +29,6 @@ KEPT = ("PATH", "HOME", "USER", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "VI
 KEPT_PREFIXES = ("LC_", "PYTHON", "WARP_", "CUDA_", "NVIDIA_", "OMP_", "VIPS_", "NODE_EXTRA_CA_CERTS", "ASSETPIPE_")
 Ended = Literal["", "deadline", "memory", "crowded", "drain"]
 """Why the runner ended a child. "crowded": all together outgrew the machine, and it alone might not."""
-OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "out of memory", "Cannot allocate memory")
 
 
 @dataclass(frozen=True)
@@ -213,7 +212,7 @@ def _limit(worker: Worker) -> Outcome:
 
 def _crash(worker: Worker, code: int, log: str) -> Verdict:
     source, stage = worker.order.item.source, worker.order.stage
-    if any(word in log for word in OUT_OF_MEMORY):
+    if starved(log):
         fault = f"{source}: {stage} ran out of memory"
         return Verdict("failed", Outcome(code="E_MEMORY", message=fault, hint="raise --memory-mb"), log)
     if code == -signal.SIGKILL:

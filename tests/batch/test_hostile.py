@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shlex
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,13 +57,14 @@ REASONS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("night")
+    folder = tmp_path_factory.mktemp("night")
+    (folder / "small.toml").write_text(SMALL)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def wanted(folder: Path) -> tuple[Item, ...]:
     """Real models, small ones: a batch's trouble does not depend on their size."""
-    (folder / "small.toml").write_text(SMALL)
     (folder / "secret.bin").write_bytes(b"secret" * 1_000)
     return tuple(_item(folder, name) for name in [*HEALTHY, *REASONS])
 
@@ -101,6 +104,36 @@ def test_five_poisons_stop_nobody(folder: Path, summary: Summary) -> None:
     assert all(damage(read_bundle(folder / "out" / name)) == [] for name in HEALTHY)
     pointers = {path.stem for path in (folder / "store" / "general" / "manifest").glob("*.json")}
     assert pointers - {"index"} == set(HEALTHY)
+
+
+def test_a_picture_that_is_too_large_for_its_memory_is_no_bad_picture(folder: Path, tmp_path: Path) -> None:
+    """12,000 x 12,000 pixels in 1.5 MB of PNG, and 64 MB to build in: the limit is blamed, and the hint says which."""
+    document, data = gltf_files.document(sphere(8))
+    data += b"\0" * (-len(data) % 4)
+    png = _black(12_000)
+    document["bufferViews"].append({"buffer": 0, "byteOffset": len(data), "byteLength": len(png)})
+    document |= {"images": [{"bufferView": 4, "mimeType": "image/png"}], "textures": [{"source": 0}]}
+    document["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]
+    document["meshes"][0]["primitives"][0]["material"] = 0
+    document["buffers"] = [{"byteLength": len(data) + len(png)}]
+    path = gltf_files.write_glb(tmp_path / "bomb.glb", document, data + png)
+    config = str(folder / "small.toml")
+    wanted = Item(source=str(path), asset="real-bomb", config=config, bytes=path.stat().st_size)
+    summary = carry_out(batch(tmp_path / "out", (wanted,), memory_mb=64))
+    assert summary.reasons == (("E_MEMORY", 1),)
+    assert "--memory-mb" in json.loads(summary.quarantine.read_text())["hint"]
+
+
+def _black(side: int) -> bytes:
+    """A PNG that nobody ever holds in memory here."""
+    packer = zlib.compressobj(1)
+    row = bytes(1 + 3 * side)
+    pixels = b"".join([*(packer.compress(row) for _ in range(side)), packer.flush()])
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)), (b"IDAT", pixels), (b"IEND", b"")]
+    chunks = (
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def test_the_quarantine_says_why_and_how_to_see_it_again(
