@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -163,9 +164,12 @@ def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _import_path() -> str:
-    """The child works elsewhere: a package that was found relative to our folder is found by it too."""
+    """The child works elsewhere: a package that was found relative to our folder is found by it too. One that is
+    installed is found anyway, and its folder must not come before Python's own."""
     package = str(Path(__file__).parents[2])
-    return os.pathsep.join(dict.fromkeys([package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]))
+    installed = package in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    known = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return os.pathsep.join(dict.fromkeys(known if installed else [package, *known]))
 
 
 def _event(line: bytes, asset: str) -> Event | None:

@@ -21,7 +21,7 @@ REAL = "import assetpipe.poster as p; p.POSTER_PX = 64; from assetpipe.batch.chi
 
 def main() -> None:
     order = json.loads((HERE / "order.json").read_text())
-    kind = order["item"]["asset"].split("-")[0]
+    kind = "real" if order["stage"] == "fetch" else order["item"]["asset"].split("-")[0]
     with (Path(order["out"]) / "started.log").open("a") as log:
         log.write(f"{order['item']['asset']} {order['stage']} {os.getpid()}\n")
     {
@@ -45,6 +45,7 @@ def ready(order: dict[str, Any]) -> None:
 
 
 def quick(order: dict[str, Any]) -> None:
+    assert Path(order["source"]).stat().st_size
     folder = Path(order["out"]) / order["item"]["asset"]
     folder.mkdir(exist_ok=True)
     (folder / "manifest.json").write_text("{}")
