@@ -15,9 +15,10 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from assetpipe.delivery.catalog import Catalog
+from assetpipe.delivery.catalog import Catalog, is_index_key
 from assetpipe.delivery.doomed import (
     DELETE_WITHIN,
     GRACE,
@@ -27,7 +28,8 @@ from assetpipe.delivery.doomed import (
     read_doomed,
     write_doomed,
 )
-from assetpipe.delivery.keys import Keys
+from assetpipe.delivery.index import listed_keys
+from assetpipe.delivery.keys import Keys, index_key
 from assetpipe.delivery.pointer import Seen, look, pause
 from assetpipe.delivery.release import payloads_of
 from assetpipe.delivery.store import Moved, Stat, Store
@@ -40,8 +42,6 @@ PAYLOAD = re.compile(rf"({NAME})/{NAME}/({NAME})\.[0-9a-f]{{16}}\.(glb|webp)")
 HISTORY = re.compile(rf"({NAME})/history/({NAME})/[0-9a-f]{{16}}\.json")
 MARKS = re.compile(rf"({NAME})/history/({NAME})\.doomed\.json")
 TRIES = 20
-_When = tuple[Callable[[], float], float]
-"""A clock, and the age in seconds at which marks are ripe."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,20 @@ class Collected:
     """leftovers of writers that died: temporary files, unfinished uploads"""
     left_alone: tuple[str, ...] = ()
     """assets whose pointer is not readable, one sentence each"""
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What one gc works on."""
+
+    store: Store
+    catalog: Catalog
+    listed: Mapping[str, set[str]]
+    """category -> what its index names"""
+    now: Callable[[], float]
+    age: float
+    """seconds at which marks are ripe"""
+    dry_run: bool
 
 
 @dataclass(frozen=True)
@@ -83,10 +97,12 @@ def gc(
     age = max(older_than_days * DAY, GRACE)
     total = Collected(swept=store.sweep(max(age, DAY), dry_run=dry_run))
 
-    def collect(mine: Holdings) -> Collected:
-        return _collect(store, catalog, mine, (now, age), dry_run=dry_run)
-
     held = inventory(store)
+    scope = _Scope(store, catalog, _listed(store, {mine.keys.category for mine in held}), now, age, dry_run)
+
+    def collect(mine: Holdings) -> Collected:
+        return _collect(scope, mine)
+
     with ThreadPoolExecutor(threads) as pool:
         done = list(pool.map(collect, held)) if threads > 1 else [collect(mine) for mine in held]
     for mine, one in zip(held, done, strict=True):
@@ -107,32 +123,44 @@ def inventory(store: Store, category: str = "") -> list[Holdings]:
     return [Holdings(keys, stats) for keys, stats in assets.items()]
 
 
-def _collect(store: Store, catalog: Catalog, mine: Holdings, when: _When, *, dry_run: bool) -> Collected:
+def _listed(store: Store, categories: Iterable[str]) -> dict[str, set[str]]:
+    """What indexes send viewers to. A publisher that died before it wrote the index leaves it at what was current
+    before, until somebody publishes in that category again. One that can't be read is not in the answer."""
+    listed: dict[str, set[str]] = {}
+    for category in categories:
+        pages = [stat.key for stat in store.list(index_key(category).removesuffix(".json")) if is_index_key(stat.key)]
+        with suppress(SourceError):
+            found = [page.body for key in pages if (page := store.read(key))]
+            listed[category] = {name for body in found for name in listed_keys(category, body)}
+    return listed
+
+
+def _collect(scope: _Scope, mine: Holdings) -> Collected:
     for attempt in range(TRIES):
         try:
-            return _attempt(store, catalog, mine, when, dry_run=dry_run)
+            return _attempt(scope, mine)
         except Moved:
             pause(attempt)
     return Collected(left_alone=(f"{mine.keys.pointer}: others kept changing what is marked; the next gc looks again",))
 
 
-def _attempt(store: Store, catalog: Catalog, mine: Holdings, when: _When, *, dry_run: bool) -> Collected:
+def _attempt(scope: _Scope, mine: Holdings) -> Collected:
     """What is marked is read before what is current, so that no claim falls between the two unseen; and the time before
     both: a mark is never older than it says."""
-    began, age = when[0](), when[1]
+    store, began = scope.store, scope.now()
     doomed = read_doomed(store, mine.keys)
     if doomed.condemned and began - doomed.modified < TAKE_OVER:
         return Collected(left_alone=(f"{mine.keys.pointer}: another gc is at it",))
     try:
-        garbage = mine.stats.keys() - _current(store, catalog, mine.keys)
+        garbage = mine.stats.keys() - _current(scope, mine.keys)
         # A mark of the future was made by a clock that went wrong: it counts from now.
         marks = {key: min(doomed.marked.get(key, began), began) for key in sorted(garbage)}
-        ripe = {key for key in garbage & doomed.marked.keys() if began - marks[key] >= age}
+        ripe = {key for key in garbage & doomed.marked.keys() if began - marks[key] >= scope.age}
         ripe -= _named_by(store, mine.history() - ripe) if ripe else set()
     except SourceError as error:
         return Collected(left_alone=(error.message,))
     young = tuple(key for key in marks if key not in ripe)
-    if dry_run:
+    if scope.dry_run:
         return _result(mine, ripe, young)
     if not ripe:
         _mark(store, mine.keys, doomed, marks)
@@ -140,16 +168,22 @@ def _attempt(store: Store, catalog: Catalog, mine: Holdings, when: _When, *, dry
     return _result(mine, _delete(store, mine, replace(doomed, marked=marks), ripe), young)
 
 
-def _current(store: Store, catalog: Catalog, keys: Keys) -> set[str]:
-    seen: Seen = look(store, keys)
+def _current(scope: _Scope, keys: Keys) -> set[str]:
+    """What readers can be sent to by anything: the pointer, the catalog, the index."""
+    seen: Seen = look(scope.store, keys)
     if seen.fault:
         raise SourceError("E_POINTER", seen.fault)
-    entry = catalog.get(keys.category, keys.asset)
+    if keys.category not in scope.listed:
+        raise SourceError("E_INDEX", f"{index_key(keys.category)}: cannot be read; `assetpipe catalog verify --mend`")
+    entry = scope.catalog.get(keys.category, keys.asset)
     if seen.pointer is None:
         if entry:
             raise SourceError("E_POINTER", f"{keys.pointer}: is gone, although the catalog has the asset")
-        return set()
-    named = {keys.history(seen.pointer.revision), *payloads_of(seen.pointer.document, keys.pointer)}
+        return set(scope.listed[keys.category])
+    named = scope.listed[keys.category] | {
+        keys.history(seen.pointer.revision),
+        *payloads_of(seen.pointer.document, keys.pointer),
+    }
     # A publisher that died after the pointer left catalog and index at what was current before.
     return named | ({keys.history(entry.revision), *(file.key for file in entry.files)} if entry else set())
 

@@ -20,17 +20,18 @@ reads pages in their order while they change may see an asset twice, and misses 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from assetpipe.delivery.catalog import Catalog, Entry, is_index_key
 from assetpipe.delivery.cdn import pointer_tag
-from assetpipe.delivery.keys import BRIEF, index_key
+from assetpipe.delivery.keys import BRIEF, Keys, index_key
 from assetpipe.delivery.pointer import TRIES, pause
 from assetpipe.delivery.release import json_bytes, json_item
 from assetpipe.delivery.store import Item, Moved, Stat, Store
-from assetpipe.errors import TryAgain
+from assetpipe.errors import SourceError, TryAgain
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,19 @@ def index_pages(category: str, entries: Sequence[Entry], page_size: int) -> list
         _page(category, number, count, entries[number * page_size : (number + 1) * page_size], len(entries))
         for number in range(count)
     ]
+
+
+def listed_keys(category: str, body: bytes) -> set[str]:
+    """Every key that a page of the index leads to. SourceError when it is no page."""
+    try:
+        assets = json.loads(body)["assets"]
+        addresses = {level["uri"] for asset in assets for level in asset["levels"]}
+        addresses |= {asset["poster"] for asset in assets if asset["poster"]}
+        history = {Keys(category, str(asset["asset"])).history(str(asset["revision"])) for asset in assets}
+        return history | {f"{category}/{str(address).removeprefix('../')}" for address in addresses}
+    except (ValueError, KeyError, TypeError) as error:
+        fault = f"{index_key(category)}: no page of an index of assetpipe ({error!r})"
+        raise SourceError("E_INDEX", fault, hint="`assetpipe catalog verify --mend` makes it again") from None
 
 
 def _seen_pages(store: Store, category: str) -> dict[str, Stat]:
