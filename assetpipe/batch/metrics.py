@@ -95,6 +95,7 @@ def _whole(measured: Measured) -> Values:
 STAGES = (
     (r"looking for hidden", "hidden"),
     (r"looking", "look"),
+    (r"fetching", "fetch"),
     (r"reading", "read"),
     (r"preparing", "prepare"),
     (r"merging", "atlas"),
@@ -102,6 +103,7 @@ STAGES = (
     (r"baking", "bake"),
     (r".+: textures and encoding", "encode"),
     (r"poster", "poster"),
+    (r"checking", "check"),
     (r"sending", "publish"),
 )
 """What a build says when a step begins -> the stage's name. Anything else belongs to the stage before."""

@@ -215,6 +215,7 @@ def _order(desk: _Desk, stage: Literal["fetch", "build"], item: Item, at: tuple[
         item=item,
         out=str(scratch / "out"),
         source=source,
+        to=desk.shop.store.url,  # what is to be published is checked
         device=desk.work.device,
         memory_bytes=int(desk.memory * SLACK) + BASE,
         runner=os.getpid(),

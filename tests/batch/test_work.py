@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 
 from assetpipe.batch.aws import Ask, Submission, submit
 from assetpipe.batch.lease import all_progress
-from assetpipe.batch.plan import Item
+from assetpipe.batch.plan import Item, plan_bytes
 from assetpipe.batch.status import Sources, status_of
 from assetpipe.config import Config, load_config
 from assetpipe.delivery.folder import FolderStore
@@ -202,6 +205,46 @@ def test_jobs_that_are_delivered_three_times_send_each_body_once(tmp_path: Path,
     sent = [metric.value for log in (tmp_path / "cloud").glob("*.log") for metric in _sent(log)]
     assert len(sent) == len(items)
     assert all(sent)
+
+
+def test_a_worker_that_is_stopped_cannot_overwrite_its_successor(tmp_path: Path, config: Config) -> None:
+    """It is frozen while it builds, for longer than its lease; another takes over and publishes; it wakes up, and finds
+    its lease gone: what it made is thrown away."""
+    items = sources(tmp_path / "sources", 1, "sleep 2")
+    (tmp_path / "plan.jsonl").write_bytes(plan_bytes(items))
+    store = FolderStore(tmp_path / "store")
+    command = [*QUICK, "batch", "work", "--plan", str(tmp_path / "plan.jsonl"), "--to", store.url]
+    first = start([*command, "--run", "night", "--lease", "2", "-v"], tmp_path / "first.log")
+    try:
+        until(lambda: "decimating" in (tmp_path / "first.log").read_text())
+        os.kill(first.pid, signal.SIGSTOP)
+        second = start([*command, "--run", "night", "--lease", "2", "-v"], tmp_path / "second.log")
+        assert second.wait(60) == 0
+        before = published(tmp_path / "store")
+        (done,) = all_progress(store, "night")
+        os.kill(first.pid, signal.SIGCONT)
+        assert first.wait(60) == 0
+    finally:
+        first.kill()
+    assert (done.state, done.number) == ("done", 2)
+    assert list(all_progress(store, "night")) == [done]
+    assert published(tmp_path / "store") == before
+    log = (tmp_path / "first.log").read_text()
+    assert "another worker took it over" in log
+    assert "1 skipped" in log
+
+
+def start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true"}
+    with log.open("wb") as out:
+        return subprocess.Popen(command, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+
+
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "in vain"
+        time.sleep(0.02)
 
 
 def _sent(log: Path) -> Iterator:
