@@ -233,8 +233,12 @@ def catalog_init(store: Path | str, *, config: Settings = None) -> tuple[str, bo
         return run.catalog.place, make_catalog(run.catalog)
 
 
-def doctor(*, fix: bool = False) -> Health:
-    """What this machine can do; `fix` installs what assetpipe itself may install."""
+def doctor(*, fix: bool = False, store: Path | str | None = None, config: Settings = None) -> Health:
+    """What this machine can do, or what a publish to `store` needs; `fix` installs what assetpipe may install."""
+    if store is not None:
+        from assetpipe.store_health import examine_place
+
+        return examine_place(str(store), _config(config, None).publish)
     from assetpipe.health import examine, mend
 
     if fix:

@@ -73,11 +73,12 @@ def show_checks(checked: Checked, *, verbose: bool) -> None:
 
 def show_doctor(health: Health) -> None:
     console = stdout_console()
+    width = max(10, *(len(item.name) for item in health.items))
     for item in health.items:
         state, style = STATES[item.state]
-        console.print(Text.assemble(f"{item.name:<10} ", (f"{state:<8}", style), printable(item.detail)))
+        console.print(Text.assemble(f"{item.name:<{width}} ", (f"{state:<8}", style), printable(item.detail)))
         if item.state != "ok" and item.cure:
-            console.print(Text(f"{'':<19}cure: {printable(item.cure)}"))
+            console.print(Text(f"{'':<{width + 9}}cure: {printable(item.cure)}"))
 
 
 def stdout_console() -> Console:
