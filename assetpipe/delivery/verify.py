@@ -74,13 +74,14 @@ def verify(
     *,
     category: str = "",
     mend: bool = False,
+    discard: bool = False,
     report: Report = silent,
 ) -> Verified:
     """Of one category or of all. What is found is looked at twice, for publishes go on meanwhile.
 
-    `mend` makes stale catalog entries and indexes again from the pointers, and takes damaged payloads and history away:
-    a publish believes what is there, so only then does publishing the bundle again put them back, and until then
-    viewers get an error in place of wrong bytes.
+    `mend` makes stale catalog entries and indexes again from the pointers. `discard` deletes damaged payloads and
+    history: a publish believes what is there, so only then does publishing the bundle again put them back, and until
+    then viewers get an error in place of wrong bytes.
     """
     scope = _Scope(store, catalog, settings, category, report)
     first, _ = _pass(scope, _known(store, catalog, category))
@@ -90,6 +91,9 @@ def verify(
     known = _known(store, catalog, category)
     second, entries = _pass(scope, known, suspects)
     faults = tuple(fault for fault in second.faults if fault in first.faults)
+    for fault in faults:
+        if discard and fault.kind not in ("stale", "missing") and "/manifest/" not in fault.key:
+            _delete(store, fault.key)
     if mend and faults:
         _mend(scope, entries, faults)
     return Verified(first.objects, first.bytes, faults)
@@ -257,13 +261,16 @@ def _mend(scope: _Scope, entries: Sequence[Entry], faults: Sequence[Fault]) -> N
         keys = Keys(fault.category, fault.asset)
         if fault.kind == "stale" and fault.key == keys.pointer and keys not in there:
             catalog.forget(fault.category, fault.asset)
-        # Also index pages that rotted: rewriting compares hashes as they were written, which those still have. Pointers
-        # stay: a publish replaces them, and counts on from what the catalog knows.
-        is_pointer = fault.key == keys.pointer and not is_index_key(fault.key)
-        if fault.kind not in ("stale", "missing") and not is_pointer and (stat := store.stat(fault.key)):
-            store.delete(fault.key, stat.version)
+        if fault.kind == "corrupt" and is_index_key(fault.key):
+            # Rewriting compares hashes as they were written, which a page that rotted still has.
+            _delete(store, fault.key)
     for category in sorted({fault.category for fault in faults}):
         write_index(store, catalog, category, scope.settings.index_entries)
+
+
+def _delete(store: Store, key: str) -> None:
+    if stat := store.stat(key):
+        store.delete(key, stat.version)
 
 
 def _fault(kind: Kind, keys: Keys, key: str, message: str) -> Fault:

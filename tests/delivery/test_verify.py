@@ -184,6 +184,8 @@ def test_what_is_damaged_is_mended_by_taking_it_away_and_publishing_again(
     keys = [key for key in targets(place / "store") if "/a00" in key and "/manifest/" not in key]
     given = [harm(place / "store", key, random.Random(3)).key for key in keys[::2]]
     assert {fault.key for fault in verify(store, catalog, SETTINGS, mend=True).faults} == set(given)
+    assert targets(clean / "world" / "store") == targets(place / "store")
+    assert {fault.key for fault in verify(store, catalog, SETTINGS, discard=True).faults} == set(given)
     assert set(targets(clean / "world" / "store")) - set(targets(place / "store")) == set(given)
     for content in ("one", "two"):
         publish_bundle(bundle(tmp_path, "a00", content=content), store, catalog, SETTINGS)
