@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from assetpipe.bundle import Bundle, read_bundle
-from assetpipe.delivery.catalog_memory import MemoryCatalog
+from assetpipe.delivery.catalog_memory import MemoryCatalog, rehearsed
+from assetpipe.delivery.dry_run import DryRunStore
 from assetpipe.delivery.keys import BRIEF, IMMUTABLE, Keys
 from assetpipe.delivery.memory import MemoryStore
 from assetpipe.delivery.publish import Published, announce, publish_bundle, publish_bundles
@@ -341,3 +342,14 @@ def test_of_many_processes_none_loses_an_update(no_sync: None, tmp_path: Path) -
     assert entry
     assert entry.sequence == len(revisions(store, CHAIR)) == processes * count
     assert len(list(catalog.listing("furniture"))) == processes + 1
+
+
+def test_a_rehearsal_says_what_would_be_sent_and_writes_nothing(tmp_path: Path) -> None:
+    """To the byte what the real publish sends then, as the first and as a later revision; store and catalog stay."""
+    store, catalog = MemoryStore(), MemoryCatalog()
+    for content in ("one", "two", "two"):
+        given, before = bundle(tmp_path, content=content), objects(store)
+        dry = publish_bundle(given, DryRunStore(store), rehearsed(catalog), SETTINGS)
+        assert objects(store) == before
+        assert dry == publish_bundle(given, store, catalog, SETTINGS)
+        announce(catalog, [dry])
