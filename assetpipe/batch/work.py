@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from assetpipe.batch.cloud import etag, read_bytes
+from assetpipe.batch.current import file_sha256, published_of
 from assetpipe.batch.isolated import Abandoned, Ran, Watch, run_stage
 from assetpipe.batch.lease import SECONDS, Fenced, Holder, Lease, LeaseLost, Leases
 from assetpipe.batch.machine import free_memory
@@ -29,7 +30,7 @@ from assetpipe.batch.order import Order, Outcome
 from assetpipe.batch.plan import Item
 from assetpipe.batch.spot import Drain
 from assetpipe.bundle import disk_faults, read_bundle
-from assetpipe.config import load_config
+from assetpipe.config import Config, load_config
 from assetpipe.delivery.publish import Published
 from assetpipe.errors import AssetpipeError, ServiceUnavailable, SourceError, TryAgain
 from assetpipe.log import Event, Report, silent
@@ -126,7 +127,7 @@ def _attempt(desk: _Desk, item: Item) -> State:
                 return _seen(desk, item, taken.state, taken.error.get("code", ""))
             lease = taken
             with lease.kept():
-                measured, state = _build_and_publish(desk, item, lease, (scratch, stopwatch)), "done"
+                measured, state = _publish(desk, item, lease, (scratch, stopwatch))
     except AssetpipeError as error:
         measured, state = replace(measured, code=error.code), _fail(desk, item, lease, error)
     if state in ("done", "failed"):
@@ -151,7 +152,8 @@ def _scratch(desk: _Desk, item: Item) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _build_and_publish(desk: _Desk, item: Item, lease: Lease, at: tuple[Path, Stopwatch]) -> Measured:
+def _publish(desk: _Desk, item: Item, lease: Lease, at: tuple[Path, Stopwatch]) -> tuple[Measured, State]:
+    """Fetched, and built where it is not published as it would come out."""
     scratch, stopwatch = at
 
     def hear(event: Event) -> None:
@@ -161,9 +163,18 @@ def _build_and_publish(desk: _Desk, item: Item, lease: Lease, at: tuple[Path, St
 
     watch = Watch(hear, lambda: _must_stop(desk, lease), desk.work.deadline, desk.memory)
     source = _fetched(desk, item, scratch, watch)
-    ran = _run(desk, _order(desk, "build", item, (scratch, source)), watch)
-    bundle = read_bundle(scratch / "out" / item.asset)
-    published = replace(desk.shop, store=Fenced(desk.shop.store, lease), report=hear).publish(bundle)
+    if revision := published_of(Path(source), item, _config(item), desk.shop):
+        lease.finish(revision)
+        desk.work.report(Event("done", item.asset, f"is published as it is (revision {revision})", 1.0))
+        return Measured(item.asset, item.category or "general", 0.0, item.bytes), "skipped"
+    return _build_and_publish(desk, _order(desk, "build", item, (scratch, source)), lease, watch), "done"
+
+
+def _build_and_publish(desk: _Desk, order: Order, lease: Lease, watch: Watch) -> Measured:
+    item = order.item
+    ran = _run(desk, order, watch)
+    bundle = read_bundle(Path(order.out) / item.asset)
+    published = replace(desk.shop, store=Fenced(desk.shop.store, lease), report=watch.report).publish(bundle)
     lease.finish(published.revision)
     desk.work.report(Event("done", item.asset, _said(published, ran.outcome), 1.0))
     return _measured(item, bundle.manifest, published, ran.peak)
@@ -193,10 +204,8 @@ def _fetched(desk: _Desk, item: Item, scratch: Path, watch: Watch) -> str:
     watch.report(Event("step", item.asset, "fetching"))
     order = _order(desk, "fetch", item, (scratch, str(scratch / "source")))
     source = _run(desk, order, watch).outcome.source
-    with Path(source).open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    if item.sha256 and sha256 != item.sha256:
-        fault = f"{item.source}: has changed since it was planned: sha256 {sha256}, planned {item.sha256}"
+    if item.sha256 and (found := file_sha256(Path(source))) != item.sha256:
+        fault = f"{item.source}: has changed since it was planned: sha256 {found}, planned {item.sha256}"
         raise SourceError("E_SOURCE_CHANGED", fault, hint="plan again")
     return source
 
@@ -230,12 +239,15 @@ def _with_local_config(item: Item, scratch: Path, desk: _Desk) -> Item:
     return item.model_copy(update={"config": str(path)})
 
 
+def _config(item: Item) -> Config:
+    return load_config(Path(item.config) if item.config else None, category=item.category)
+
+
 def _unit(item: Item, shop: Shop) -> str:
     """What is made of what: whoever finds it done need not do it."""
-    config = load_config(Path(item.config) if item.config else None, category=item.category)
     remote = item.source.startswith("s3://") and not item.sha256
     stamp = etag(item.source, shop.settings) if remote else item.sha256 or item.bytes
-    parts = [item.source, stamp, item.asset, config.sha256, __version__]
+    parts = [item.source, stamp, item.asset, _config(item).sha256, __version__]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

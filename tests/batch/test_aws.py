@@ -246,7 +246,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(bucket: str, con
 
 def test_real_workers_build_from_s3_into_s3(bucket: str, queue: str, tmp_path: Path) -> None:
     """Two children, each its own process: the second object has changed since it was planned and is refused by name,
-    the first is published whole."""
+    the first is published whole, and is not built again the next night, when nobody knows its hash before."""
     s3 = boto3.client("s3")
     planned = []
     for number in range(2):
@@ -273,6 +273,11 @@ def test_real_workers_build_from_s3_into_s3(bucket: str, queue: str, tmp_path: P
     status = status_of(submission.run, Sources(store, cloud, prices=config.batch))
     assert status.assets == {"done": 1, "failed": 1}
     assert [each["code"] for each in status.failed_assets] == ["E_SOURCE_CHANGED"]
+    again = standin.Standin(tmp_path, REAL, cloud.environment)
+    night = submit([planned[0].model_copy(update={"sha256": None})], config, Ask(again, store, run="next-night"))
+    again.run()
+    assert "is published as it is" in (tmp_path / "job-0-1.log").read_text()
+    assert status_of(night.run, Sources(store, again)).assets == {"done": 1}
     assert status.spent.vcpu_hours > 0
     assert status.spent.cost == pytest.approx(status.spent.vcpu_hours * 0.04, abs=1e-4)
 
