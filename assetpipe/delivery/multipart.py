@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -47,7 +46,7 @@ class Checksum:
 def best_checksum() -> Checksum:
     """AWS' own choice is CRC64NVME; only awscrt, which is optional, computes it at the speed of the line."""
     try:
-        from awscrt.checksums import crc64nvme
+        from awscrt.checksums import crc64nvme  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         return Checksum("CRC32", 4, zlib.crc32)
     return Checksum("CRC64NVME", 8, crc64nvme)
@@ -77,7 +76,10 @@ class _Begun:
 
 
 def upload(target: Target, item: Item, part_bytes: int) -> None:
-    """Raises what the client raises. Then the parts that have arrived wait for the next try, where there can be one."""
+    """Raises what the client raises. Then the parts that have arrived wait for the next try, where there can be one.
+
+    Several who send the same content at once send it together, as one upload; on some servers each hears that it ended.
+    """
     begun = _unfinished(target, item) or _begin(target)
     try:
         parts, whole = _send_parts(target, begun, item, part_bytes)
@@ -99,7 +101,7 @@ def _unfinished(target: Target, item: Item) -> _Begun | None:
     """An upload does not say whose content it is; the key does, when it carries the hash."""
     if item.sha256[:SHORT] not in target.key:
         return None
-    where = {"Bucket": target.bucket, "Key": target.key}
+    where: dict[str, Any] = {"Bucket": target.bucket, "Key": target.key}
     try:
         listed = target.client.list_multipart_uploads(Bucket=target.bucket, Prefix=target.key).get("Uploads", [])
         ids = [upload["UploadId"] for upload in listed if upload["Key"] == target.key]
@@ -164,13 +166,12 @@ def _send_part(target: Target, begun: _Begun, number: int, part: bytes) -> dict[
     there = begun.parts.get(number)
     if there and _is_same(there, part, header):
         return {"PartNumber": number, "ETag": there["ETag"], **header}
-    # A file, not bytes: bytes go out in one call that has to end within the timeout, however slow the line is.
     answer = target.client.upload_part(
         Bucket=target.bucket,
         Key=target.key,
         UploadId=begun.id,
         PartNumber=number,
-        Body=io.BytesIO(part),
+        Body=part,
         **header,  # type: ignore[arg-type]
     )
     return {"PartNumber": number, "ETag": answer["ETag"], **header}

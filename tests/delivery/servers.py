@@ -84,10 +84,13 @@ def ministack_auth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
 @pytest.fixture(scope="session")
 def ceph() -> Server:
     """Not started here: the first start fetches 150 MB, which no test run is to do unasked."""
-    url = os.environ.get("ASSETPIPE_REAL_S3")
-    if not url:
+    if not real_s3():
         pytest.skip("ASSETPIPE_REAL_S3 names no server: tests/delivery/ceph_s3.sh start ROOT, as root, starts one")
-    return Server("ceph", url)
+    return Server("ceph", real_s3())
+
+
+def real_s3() -> str:
+    return os.environ.get("ASSETPIPE_REAL_S3", "")
 
 
 @pytest.fixture(autouse=True)
