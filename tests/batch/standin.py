@@ -87,9 +87,6 @@ class Standin:
         assert len(jobs) <= 100, "DescribeJobs takes a hundred"
         return {"jobs": [self._described(name) for name in jobs if name in self.children or name in self.parents]}
 
-    def list_jobs(self, **request: Any) -> dict[str, Any]:
-        raise NotImplementedError(request)
-
     # What happens in the cloud
 
     def run(

@@ -119,9 +119,6 @@ class Checked:
     def describe_jobs(self, *, jobs: list[str]) -> Mapping[str, Any]:
         return dict(self.client.describe_jobs(jobs=jobs))
 
-    def list_jobs(self, **request: Any) -> Mapping[str, Any]:
-        return dict(self.client.list_jobs(**request))
-
 
 def items(bucket: str, count: int, seconds: float = 400) -> list[Item]:
     return [

@@ -234,6 +234,21 @@ def test_a_worker_that_is_stopped_cannot_overwrite_its_successor(tmp_path: Path,
     assert "1 skipped" in log
 
 
+def test_a_worker_that_hangs_in_the_middle_of_something_leaves_all_the_same() -> None:
+    """A store that says nothing, a disk that is stuck: a while after the drain began the process ends, with 75."""
+    hanging = """
+import threading, time
+from assetpipe.commands import batch_aws
+batch_aws.LAST_RESORT = 0.2
+drain = threading.Event()
+with batch_aws._last_resort(drain, print):
+    drain.set()
+    time.sleep(60)
+"""
+    done = subprocess.run([sys.executable, "-c", hanging], cwd=ROOT, capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (75, "")
+
+
 def start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true"}
     with log.open("wb") as out:
