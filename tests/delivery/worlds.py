@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -13,6 +14,7 @@ from assetpipe.delivery.folder import FolderStore
 from assetpipe.delivery.sqlite import SqliteCatalog
 from tests.delivery.fsck import disagreements, findings
 
+Count = TypeVar("Count")
 LONG = bool(os.environ.get("ASSETPIPE_LONG"))
 """The counts of reliability.md 3.2, which take an hour; without it the same tests with fewer rounds."""
 
@@ -24,7 +26,7 @@ def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assetpipe.delivery.sqlite.SYNCHRONOUS", "OFF")
 
 
-def rounds(short: int, long: int) -> int:
+def rounds(short: Count, long: Count) -> Count:
     return long if LONG else short
 
 
