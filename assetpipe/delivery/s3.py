@@ -194,6 +194,11 @@ class S3Store:
         except ClientError as error:
             if status_of(error) == 404:
                 return None
+            if status_of(error) in (
+                400,
+                403,
+            ):  # of an expired token, of a missing right? The answer to a HEAD cannot say
+                self.client.get_object(Bucket=self.bucket, Key=key, Range="bytes=0-0")["Body"].close()
             raise
         return _stat(key.removeprefix(self.prefix), answer), answer["Metadata"].get(WRITE, "")
 

@@ -31,9 +31,9 @@ class Bucket:
             try:
                 answer = self.store.client.head_bucket(Bucket=self.store.bucket)
             except ClientError as error:
-                if code_of(error) == "404":
-                    error.response["Error"]["Code"] = "NoSuchBucket"  # a HEAD has no body that would say so
-                raise
+                # The answer to a HEAD has no body that would say why; the same right lists, and that has.
+                self.store.client.list_objects_v2(Bucket=self.store.bucket, MaxKeys=1)
+                raise error
         region = answer.get("BucketRegion") or "region unknown"
         return f"{self.store.bucket}, {region}, at {self.store.client.meta.endpoint_url}"
 

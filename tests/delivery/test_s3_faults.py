@@ -18,6 +18,7 @@ import pytest
 
 from assetpipe.config import Publish, load_config
 from assetpipe.delivery.client import Patience
+from assetpipe.delivery.examine import examine_store
 from assetpipe.delivery.s3 import S3Store
 from assetpipe.delivery.store import Item
 from assetpipe.errors import AssetpipeError, NotPermitted, SourceError, TryAgain
@@ -289,8 +290,12 @@ def test_the_canaries_would_sing(moto: Server, tmp_path: Path) -> None:
 
 
 def test_keys_that_are_refused_are_said_to_be(ministack_auth: Server) -> None:
-    """By what to do, not by what they are."""
+    """By what to do, not as a missing right: not even where the first question is one whose answer has no body."""
     store = S3Store.open("s3://bucket", settings(ministack_auth.url))
-    with pytest.raises(NotPermitted) as refused:
-        list(store.list(""))
-    assert refused.value.code == "E_STORE_CREDENTIALS"
+    calls = (lambda: list(store.list("")), lambda: store.stat(KEY), lambda: store.put(item(KEY, b"glTF")))
+    refused = together(*calls)
+    assert [(type(error), getattr(error, "code", "")) for error in refused] == [
+        (NotPermitted, "E_STORE_CREDENTIALS")
+    ] * 3
+    (finding,) = examine_store("s3://bucket", settings(ministack_auth.url))
+    assert "credentials are refused" in finding.detail
