@@ -80,12 +80,16 @@ def _known(stat: Stat | None) -> tuple[str | None, float]:
 
 
 def write_doomed(store: Store, keys: Keys, doomed: Doomed) -> Doomed:
-    """Raises Moved when it is no longer the version that it was read as. One that says nothing is no document."""
-    if doomed.version and not (doomed.marked or doomed.condemned or doomed.gone):
-        if store.delete(doomed_key(keys), doomed.version):
-            return Doomed()
-        raise Moved("E_MARKS_MOVED", f"{store.url}: {doomed_key(keys)} was changed by others")
+    """Raises Moved when it is no longer the version that it was read as."""
     return replace(doomed, version=store.replace(_item(keys, doomed), doomed.version))
+
+
+def settle_doomed(store: Store, keys: Keys, doomed: Doomed) -> None:
+    """As `write_doomed`, but one that says nothing goes. For gc alone: publishers may have no right to delete."""
+    if doomed.marked or doomed.condemned or doomed.gone:
+        write_doomed(store, keys, doomed)
+    elif doomed.version and not store.delete(doomed_key(keys), doomed.version):
+        raise Moved("E_MARKS_MOVED", f"{store.url}: {doomed_key(keys)} was changed by others")
 
 
 def clear_doomed(store: Store, keys: Keys, by: str, gone: frozenset[str]) -> None:
@@ -97,7 +101,7 @@ def clear_doomed(store: Store, keys: Keys, by: str, gone: frozenset[str]) -> Non
             return
         left = {key: since for key, since in doomed.marked.items() if key not in doomed.condemned}
         try:
-            write_doomed(store, keys, Doomed(left, gone=doomed.gone | gone, version=doomed.version))
+            settle_doomed(store, keys, Doomed(left, gone=doomed.gone | gone, version=doomed.version))
             return
         except Moved:
             continue

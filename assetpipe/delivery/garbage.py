@@ -26,6 +26,7 @@ from assetpipe.delivery.doomed import (
     Doomed,
     clear_doomed,
     read_doomed,
+    settle_doomed,
     write_doomed,
 )
 from assetpipe.delivery.index import listed_keys
@@ -198,8 +199,9 @@ def _named_by(store: Store, history: Iterable[str]) -> set[str]:
 
 
 def _mark(store: Store, keys: Keys, doomed: Doomed, marks: Mapping[str, float]) -> None:
-    if doomed.condemned or marks != doomed.marked:
-        write_doomed(store, keys, Doomed(marks, gone=doomed.gone, version=doomed.version))
+    wanted = Doomed(marks, gone=doomed.gone, version=doomed.version)
+    if wanted != replace(doomed, modified=0.0) or not (marks or wanted.gone):
+        settle_doomed(store, keys, wanted)
 
 
 def _delete(store: Store, mine: Holdings, doomed: Doomed, ripe: set[str]) -> set[str]:

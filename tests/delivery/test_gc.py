@@ -110,6 +110,30 @@ def _revisions(store: Store) -> list[str]:
     return [stat.key.split("/")[-1].removesuffix(".json") for stat in store.list(CHAIR.past)]
 
 
+def test_a_publisher_deletes_nothing(replaced: tuple[MemoryStore, MemoryCatalog], tmp_path: Path) -> None:
+    """Not the last of its marks either: it may have no right to. The next gc does."""
+    store, catalog = replaced
+    gc(store, catalog, 0)
+    counting = FaultyStore(store, [])
+    rollback(counting, catalog, CHAIR, SETTINGS)
+    publish_bundle(bundle(tmp_path, content="two"), counting, catalog, SETTINGS)
+    assert [call for call in counting.log if call.startswith("delete")] == []
+    assert store.stat(doomed_key(CHAIR))
+    gc(store, catalog, 0)
+    gc(store, catalog, 0, now=later(1))
+    left = read_doomed(store, CHAIR)
+    assert (left.marked, len(left.gone)) == ({}, 1)
+
+
+def test_marks_that_say_nothing_are_removed(tmp_path: Path) -> None:
+    """By the gc that finds them so."""
+    store, catalog = MemoryStore(), MemoryCatalog()
+    publish_bundle(bundle(tmp_path), store, catalog, SETTINGS)
+    write_doomed(store, CHAIR, Doomed())
+    gc(store, catalog, 0)
+    assert store.stat(doomed_key(CHAIR)) is None
+
+
 def test_what_a_dead_publisher_left_goes_too(tmp_path: Path) -> None:
     """Payloads without a history, after the same days; nothing else is left of it then (P6)."""
     store, catalog = MemoryStore(), MemoryCatalog()
@@ -376,7 +400,7 @@ def test_a_publisher_waits_while_what_it_needs_is_being_deleted(
     write_doomed(store, CHAIR, Doomed(marked, frozenset(marked), "a gc that died", version=version))
     began = time.monotonic()
     publish_bundle(bundle(tmp_path), store, catalog, SETTINGS)
-    assert 0.3 <= time.monotonic() - began < 5
+    assert 0.3 <= time.monotonic() - began < 30
     assert read_doomed(store, CHAIR).condemned == frozenset()
     assert found_by_reader(store, catalog) == []
 
