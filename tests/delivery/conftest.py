@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.delivery.servers import ceph, ministack, ministack_auth, moto, of_nobody, real_s3  # noqa: F401  fixtures
+from tests.delivery.subjects import store, subject  # noqa: F401  fixtures
 
 NOT_RUN = pytest.StashKey[int]()
 
