@@ -267,7 +267,7 @@ class Disturber:
         self.next = time.monotonic() + self._wait()
 
     def __call__(self, running: list[Running]) -> None:
-        calm = [each for each in running if not (each.noticed or each.term or each.lost)]
+        calm = [each for each in running if not (each.noticed or each.term or each.lost) and self._may(each)]
         if not self.left or not calm or time.monotonic() < self.next:
             return
         self.next = time.monotonic() + self._wait()
@@ -286,6 +286,11 @@ class Disturber:
     def term(running: Running) -> None:
         running.term = time.monotonic()
         running.process.send_signal(signal.SIGTERM)
+
+    def _may(self, running: Running) -> bool:
+        """Batch itself gives up after so many attempts; on a slow machine they may all end before Python has begun."""
+        attempts: int = running.child.request["retryStrategy"]["attempts"]
+        return len(running.child.attempts) < attempts - 2
 
     def _wait(self) -> float:
         return self.random.uniform(0.2, 2.0) * self.pause

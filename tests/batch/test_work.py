@@ -107,7 +107,7 @@ def test_machines_that_are_taken_away_change_nothing(
     cloud = standin(tmp_path / "cloud", QUICK)
     submission = submitted(items, config, cloud, tmp_path / "store")
     many = 20 if LONG else 1
-    trouble = Disturber(7, notices=many, kills=2 * many, terms=0, pause=1.0)
+    trouble = Disturber(7, notices=many, kills=many, terms=many, pause=2.0 if LONG else 1.0)
     cloud.run(disturb=trouble, most=1_800)
     assert not trouble.left, "all was over before it was disturbed"
     assert set(cloud.statuses()) == {"SUCCEEDED"}
@@ -115,6 +115,8 @@ def test_machines_that_are_taken_away_change_nothing(
     assert all(seconds <= LIMIT and code in WELL for seconds, code in cloud.exits), cloud.exits
     states = [each.state for each in all_progress(FolderStore(tmp_path / "store"), submission.run)]
     assert states == ["done"] * len(items)
+    begun = sum(log.read_text().count('"decimating"') for log in (tmp_path / "cloud").glob("*.log"))
+    assert begun <= len(items) + 3 * many, "what was finished is not done again: each end costs one asset at most"
     status = status_of(submission.run, Sources(FolderStore(tmp_path / "store"), cloud, prices=config.batch))
     assert status.ended
     assert status.retried >= 1
