@@ -58,6 +58,7 @@ class Run:
     def publish_all(self, folders: Sequence[Path]) -> list[Published | AssetpipeError]:
         """In the order of the folders; one that fails stops no other."""
         found = [_attempt(_read, folder) for folder in folders]
+        _refuse_twins([one for one in found if isinstance(one, Bundle)])
         published = self._each([one for one in found if isinstance(one, Bundle)])
         return [next(published) if isinstance(one, Bundle) else one for one in found]
 
@@ -211,6 +212,20 @@ def _read(folder: Path) -> Bundle:
     if not (folder / NAME).exists() and any(folder.glob(f"*/{NAME}")):
         raise UsageError("E_NO_BUNDLE", f"{folder}: no bundle, but a folder of bundles", hint=f"write {folder}/*")
     return read_bundle(folder)
+
+
+def _refuse_twins(bundles: Sequence[Bundle]) -> None:
+    """Of two bundles of one asset either could come last."""
+    folders: dict[tuple[str, str], Path] = {}
+    for bundle in bundles:
+        name = (bundle.manifest.category, bundle.manifest.asset)
+        other = folders.setdefault(name, bundle.folder)
+        if other != bundle.folder:
+            raise UsageError(
+                "E_ASSET_TWICE",
+                f"{other} and {bundle.folder} are both {'/'.join(name)}",
+                hint="publish the one that is to be current",
+            )
 
 
 def _summary(published: Published, *, dry_run: bool) -> str:

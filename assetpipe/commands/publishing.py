@@ -42,7 +42,8 @@ def publish(bundles: tuple[Path, ...], to: str, as_json: bool, **options: Any) -
       assetpipe publish bundles/chair --to ./store
       assetpipe publish bundles/* --to s3://shop-models/eu --dry-run
     """
-    with _reporting(options) as report, _run(to, options, report) as run:
+    bundles = tuple(dict.fromkeys(bundles))
+    with _reporting(options) as report, _run(to, options["config_file"], options, report) as run:
         outcomes = dict(zip(bundles, run.publish_all(bundles), strict=True))
 
         def one(bundle: Path) -> None:
@@ -92,7 +93,7 @@ def ingest(sources: tuple[Path, ...], to: str, as_json: bool, **options: Any) ->
         )
     names = api.asset_names(sources, options["asset"])
     out = None if options["dry_run"] else options["out"]
-    with _reporting(options) as report, _run(to, options, report) as run:
+    with _reporting(options) as report, _run(to, config, options, report) as run:
 
         def one(source: Path) -> None:
             job = {key: options[key] for key in ("force", "device")}
@@ -107,9 +108,9 @@ def _reporting(options: dict[str, Any]) -> Any:
     return reporter(**{key: options[key] for key in ("log", "verbose", "quiet")})
 
 
-def _run(to: str, options: dict[str, Any], report: Any) -> Any:
+def _run(to: str, config: api.Settings, options: dict[str, Any], report: Any) -> Any:
     asked = {key: options[key] for key in ("dry_run", "wait")}
-    return api.open_run(to, config=options["config_file"], report=report, **asked)
+    return api.open_run(to, config=config, report=report, **asked)
 
 
 def _line(run: Run, published: Published) -> dict[str, Any]:
