@@ -50,6 +50,8 @@ def _confine(order: Order) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _lower(resource.RLIMIT_FSIZE, FILE_BYTES)
+    if order.cores:
+        os.sched_setaffinity(0, order.cores)
     if order.memory_bytes:
         _lower(resource.RLIMIT_DATA, order.memory_bytes)
     return_memory_early()

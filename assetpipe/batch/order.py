@@ -37,6 +37,8 @@ class Order(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     memory_bytes: Annotated[int, Field(gt=0)] | None = None
     """RLIMIT_DATA of the child."""
+    cores: tuple[int, ...] = ()
+    """That it may run on; empty: any."""
     runner: int
     """Its pid: a child whose parent is another has been orphaned before it could ask to die with it."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import selectors
 import time
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from assetpipe.batch.journal import Journal
-from assetpipe.batch.machine import free_memory, processes, usable_cores
+from assetpipe.batch.machine import free_memory, processes, share_cores, usable_cores
 from assetpipe.batch.order import Order
 from assetpipe.batch.settle import alone, settle
 from assetpipe.batch.shelf import entry, sweep, tidy
@@ -53,6 +54,7 @@ class Runner:
         self._pipes = selectors.DefaultSelector()
         self._workers = batch.rules.workers or usable_cores()
         self._limit = batch.rules.memory_mb * 1_000_000 if batch.rules.memory_mb else int(free_memory() * SHARE)
+        self._shares = share_cores(self._workers)
         self._started = time.monotonic()
         self._measured = 0.0
 
@@ -99,12 +101,17 @@ class Runner:
             to=batch.to,
             device=self._rules.device,
             memory_bytes=int(self._limit * SLACK) + BASE,
+            cores=self._least_used(),
             runner=os.getpid(),
         )
         folder = batch.state / "jobs" / task.item.asset
         worker = Worker(order, folder, batch.command, grace=self._rules.grace)
         self._running[worker.pipe] = task, worker
         self._pipes.register(worker.pipe, selectors.EVENT_READ)
+
+    def _least_used(self) -> tuple[int, ...]:
+        used = Counter(worker.order.cores for _, worker in self._running.values())
+        return min(self._shares, key=lambda share: used[share])
 
     def _hear(self) -> None:
         if not self._pipes.get_map():

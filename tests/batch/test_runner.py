@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from assetpipe.batch.gauge import gauged
-from assetpipe.batch.machine import free_memory, processes
+from assetpipe.batch.machine import free_memory, processes, share_cores
 from assetpipe.batch.run import carry_out
 from assetpipe.errors import TryAgain
 from assetpipe.log import Event
@@ -121,6 +121,18 @@ def test_assets_wait_for_memory_that_others_are_expected_to_take(tmp_path: Path)
 
     carry_out(replace(batch(tmp_path / "out", wanted, workers=3), report=hear))
     assert most_at_once == 1
+
+
+def test_workers_share_the_cores() -> None:
+    """Each core has as many workers as any other, to one; where there are cores to spare, a worker has several."""
+    cores = sorted(os.sched_getaffinity(0))
+    assert share_cores(1) == [tuple(cores)]
+    for workers in (1, 2, 3, len(cores), 2 * len(cores) + 1):
+        shares = share_cores(workers)
+        assert len(shares) == workers
+        load = Counter(core for share in shares for core in share)
+        assert max(load.values()) - min(load[core] for core in cores) <= 1
+        assert {len(share) for share in shares} == {max(1, len(cores) // workers)}
 
 
 def test_a_child_speaks_for_its_own_asset(tmp_path: Path) -> None:
