@@ -12,6 +12,9 @@ wp.set_module_options(EXACT)
 NOBODY = wp.constant(wp.int64(0x7FFFFFFFFFFFFFFF))
 FINE = wp.constant(1048576.0)
 """Distances from a triangle, in texels squared, are compared in these steps."""
+INWARD = wp.constant(0.0005)
+"""The least weight of a corner: exactly on a hard edge the face round the corner is as near as one's own, and would
+give its colour to the texels about the chart."""
 
 
 @wp.struct
@@ -87,7 +90,8 @@ def nearest_uv(a: wp.vec2, b: wp.vec2, c: wp.vec2, q: wp.vec2) -> wp.vec4:
 def weights_at(level: Level, face: int, q: wp.vec2) -> wp.vec3:
     i, j, k = level.corners[3 * face], level.corners[3 * face + 1], level.corners[3 * face + 2]
     found = nearest_uv(level.uvs[i] * level.px, level.uvs[j] * level.px, level.uvs[k] * level.px, q)
-    return wp.vec3(found[0], found[1], found[2])
+    w = wp.max(wp.vec3(found[0], found[1], found[2]), wp.vec3(INWARD, INWARD, INWARD))
+    return w / (w[0] + w[1] + w[2])
 
 
 @wp.func
