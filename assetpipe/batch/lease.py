@@ -1,7 +1,7 @@
 """Who works on an asset of a run -> one small document in the store, moved by compare-and-swap alone.
 
     assetpipe.runs/<run>/assets/<asset>.json
-    {"state": held | free | done | failed, "number": 3, "holder": ..., "until": ...}
+    {"state": held | free | done | failed, "number": 3, "job": ..., "until": ...}
 
 A lease carries a number that grows with every holder. Whoever holds the newest one may move the asset's pointer, nobody
 else: `Fenced` is the store that a publish writes through, and asks before each key that moves. A publish reads the
