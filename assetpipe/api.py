@@ -182,14 +182,16 @@ def catalog_verify(
     category: str | None = None,
     *,
     mend: bool = False,
+    discard: bool = False,
     config: Settings = None,
     report: Report = silent,
 ) -> Tended:
-    """Read and hash everything again; `mend` makes stale catalog entries and indexes anew."""
+    """Read and hash everything again; `mend` makes stale catalog entries and indexes anew, `discard` deletes damaged
+    payloads and history, which the next publish of the asset then puts back."""
     from assetpipe.shelves import tend
 
     with _existing(store, config, report=report) as run:
-        return tend(run, category, mend=mend)
+        return tend(run, category, mend=mend, discard=discard)
 
 
 def catalog_rollback(
@@ -222,7 +224,7 @@ def catalog_gc(
 
     with _existing(store, config, report=report) as run:
         keep = run.settings.keep_days if days is None else days
-        return gc(run.store, run.catalog, keep, dry_run=dry_run, report=report)
+        return gc(run.store, run.catalog, keep, dry_run=dry_run, threads=run.settings.threads, report=report)
 
 
 def catalog_init(store: Path | str, *, config: Settings = None) -> tuple[str, bool]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from assetpipe.bundle import Bundle, read_bundle
 from assetpipe.config import Publish
-from assetpipe.delivery.catalog import Catalog
+from assetpipe.delivery.catalog import Catalog, rebuild
 from assetpipe.delivery.catalog_memory import MemoryCatalog, rehearsed
 from assetpipe.delivery.cdn import Batch, Change, plan_paths, plan_tags
 from assetpipe.delivery.dry_run import DryRunStore
@@ -154,7 +154,7 @@ def open_run(
     catalog = open_catalog(store, settings)
     _reach(store, catalog)
     if dry_run:
-        store, catalog = DryRunStore(store), _rehearsal(catalog)
+        store, catalog = DryRunStore(store), _rehearsal(catalog, store)
     with _told(Run(store, catalog, settings, dry_run, report), wait=wait) as run:
         yield run
 
@@ -190,10 +190,12 @@ def _reach(store: Store, catalog: Catalog) -> None:
         catalog.get("general", "index")
 
 
-def _rehearsal(catalog: Catalog) -> Catalog:
-    """A catalog's file is made at the first question; a dry run is not to make one."""
+def _rehearsal(catalog: Catalog, store: Store) -> Catalog:
+    """A catalog's file is made from the store at the first question; a dry run is not to make one."""
     if isinstance(catalog, SqliteCatalog) and not catalog.path.exists():
-        return MemoryCatalog(catalog.place)
+        found = MemoryCatalog(catalog.place)
+        rebuild(store, found)
+        return found
     return rehearsed(catalog)
 
 

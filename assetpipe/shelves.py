@@ -76,11 +76,11 @@ def find(catalog: Catalog, place: str, name: str) -> Keys:
     return found[0]
 
 
-def tend(run: Run, category: str | None, *, mend: bool) -> Tended:
+def tend(run: Run, category: str | None, *, mend: bool, discard: bool = False) -> Tended:
     """Verify; where something was mended, verify again, for what is said is what was seen."""
     name = _category(category) if category else ""
-    first = verify(run.store, run.catalog, run.settings, category=name, mend=mend, report=run.report)
-    if not (mend and first.faults):
+    first = verify(run.store, run.catalog, run.settings, category=name, mend=mend, discard=discard, report=run.report)
+    if not ((mend or discard) and first.faults):
         return Tended(run.store.url, first)
     second = verify(run.store, run.catalog, run.settings, category=name, report=run.report)
     return Tended(run.store.url, second, tuple(fault for fault in first.faults if fault not in second.faults))
@@ -99,7 +99,7 @@ def _stream(catalog: Catalog, category: str, status: Status | None) -> Iterator[
 def _cure(faults: Sequence[Fault]) -> str:
     if all(fault.kind == "stale" for fault in faults):
         return "`assetpipe catalog verify --mend` makes catalog and indexes again from what is published"
-    return "publish the bundle again: that sends what is missing; what is damaged is to be removed first"
+    return "publish the bundle again, which sends what is missing; before that, --discard removes what is damaged"
 
 
 def _category(category: str) -> str:

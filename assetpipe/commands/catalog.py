@@ -90,13 +90,14 @@ def show(asset: str, store: str, config_file: Path | None, as_json: bool) -> Non
 @store
 @category
 @click.option("--mend", is_flag=True, help="Make stale catalog entries and indexes again from what is published.")
+@click.option("--discard", is_flag=True, help="Delete what is damaged, for a publish to put it back.")
 @opt.config_file
 @opt.talk
 @opt.as_json
 def verify(store: str, category: str | None, mend: bool, as_json: bool, **options: Any) -> None:
     """Read and hash everything that is published again, and name what is missing, damaged or stale.
 
-    Nothing is written without --mend. Exit code 65 when anything is wrong in the end.
+    Nothing is written without --mend or --discard. Exit code 65 when anything is wrong in the end.
 
     \b
     Example:
@@ -105,7 +106,8 @@ def verify(store: str, category: str | None, mend: bool, as_json: bool, **option
     from assetpipe.catalog_tables import show_tended
 
     with _reporting(options) as report:
-        tended = api.catalog_verify(store, category, mend=mend, config=options["config_file"], report=report)
+        asked = {"mend": mend, "discard": options["discard"], "config": options["config_file"]}
+        tended = api.catalog_verify(store, category, report=report, **asked)
     print_json(asdict(tended)) if as_json else show_tended(tended, store)
     tended.raise_if_faulty()
 

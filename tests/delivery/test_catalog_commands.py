@@ -103,9 +103,22 @@ def test_verify_names_what_is_damaged_and_mends_what_can_be_made_again(tmp_path:
     assert found.code == 65
     (fault,) = lines(found)[0]["verified"]["faults"]
     assert (fault["kind"], fault["key"]) == ("corrupt", f"furniture/high/{high.name}")
-    high.unlink()
+    run("catalog", "verify", "--store", store, "--discard")
+    assert not high.exists()
     run("publish", made.folder, "--to", store)
     assert run("catalog", "verify", "--store", store).code == 0
+
+
+def test_a_dry_run_without_the_catalogs_file_knows_what_is_published(tmp_path: Path, store: Path) -> None:
+    """The file is made again from the store by whatever asks; a dry run knows as much and makes none."""
+    for asset in ("chair", "table"):
+        run("publish", bundle(tmp_path, asset).folder, "--to", store)
+    real = next(store.glob("**/*.sqlite*"))
+    for file in store.glob("**/*.sqlite*"):
+        file.unlink()
+    (said,) = lines(run("publish", bundle(tmp_path, "chair").folder, "--to", store, "--dry-run", "--json"))
+    assert (said["changed"], said["sent"]) == (False, 0)
+    assert not real.exists()
 
 
 def test_gc_notes_first_and_says_what_it_keeps(tmp_path: Path, store: Path) -> None:
