@@ -1,4 +1,4 @@
-"""Texels that a stage made -> an Image: PNG, quickly written, for the textures stage encodes every level's anew."""
+"""Texels between stages: an Image without loss (PNG, quickly written: every level's is encoded anew); 16 bits as 8."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import numpy as np
 import pyvips
 
 from assetpipe.asset import Array, Image
+
+# The full range 0..65535 onto 0..255, rounded: x / 257, not the high byte.
+TO_8_BITS = np.round(np.arange(65536) / 257).astype(np.uint8)
+
+
+def to_8_bits(texels: Array) -> Array:
+    """uint8 or uint16 -> uint8."""
+    return texels if texels.dtype == np.uint8 else TO_8_BITS[texels]
 
 
 def lossless(texels: Array, name: str) -> Image:

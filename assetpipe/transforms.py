@@ -66,6 +66,14 @@ def largest_scale(matrices: Doubles) -> float:
     return float(np.linalg.svd(linear, compute_uv=False).max())
 
 
+def mesh_scales(scene: Scene) -> dict[int, float]:
+    """Metres per unit of each mesh, where a node shows it largest."""
+    scales: dict[int, float] = {}
+    for placement in placements(scene):
+        scales[placement.mesh] = max(scales.get(placement.mesh, 0.0), largest_scale(placement.matrices))
+    return scales
+
+
 def transform(matrix: Doubles, points: NDArray[np.floating]) -> Doubles:
     """(n, 3) points by one (4, 4) matrix. Term by term: BLAS rounds as the machine likes, and takes longer."""
     x, y, z = (points[:, axis].astype(np.float64) for axis in range(3))

@@ -27,7 +27,6 @@ VECTOR_OF_CODE: Doubles = SHARE_OF_CODE * 2 - 1
 CODE_OF_LIGHT = np.round(_code(np.arange(STEPS + 1) / STEPS) * 255).astype(np.uint8)
 CODE_OF_SHARE = np.round(np.arange(STEPS + 1) / STEPS * 255).astype(np.uint8)
 # The full range 0..65535 onto 0..255, rounded: x / 257, not the high byte.
-TO_8_BITS = np.round(np.arange(65536) / 257).astype(np.uint8)
 
 
 def meanings(role: str, component: str) -> Doubles:
@@ -50,10 +49,6 @@ def encoded_normals(vectors: Array, bend: float) -> Array:
     length = np.linalg.norm(bent, axis=-1, keepdims=True)
     unit = np.where(length > 1e-6, bent / np.maximum(length, 1e-6), [0.0, 0.0, 1.0])
     return np.rint((unit + 1) * 127.5).astype(np.uint8)
-
-
-def to_8_bits(pixels: Array) -> Array:
-    return pixels if pixels.dtype == np.uint8 else TO_8_BITS[pixels]
 
 
 def tables(role: str, channels: int) -> Array:

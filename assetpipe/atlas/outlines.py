@@ -18,7 +18,6 @@ from assetpipe.atlas.flat import applied
 from assetpipe.atlas.kernels.union import label_overlaps, label_vertices
 from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup
 from assetpipe.atlas.paints import Paint
-from assetpipe.transforms import largest_scale, placements
 
 Ints = NDArray[np.int32]
 WINDOW = 2048
@@ -79,14 +78,6 @@ class Outline:
         order = np.argsort(self.patch, kind="stable").astype(np.int32)
         starts = np.searchsorted(self.patch[order], np.arange(self.patches + 1)).astype(np.int32)
         return order, starts
-
-
-def mesh_scales(scene: Scene) -> dict[int, float]:
-    """Metres per unit of each mesh, where it is shown largest."""
-    scales: dict[int, float] = {}
-    for placement in placements(scene):
-        scales[placement.mesh] = max(scales.get(placement.mesh, 0.0), largest_scale(placement.matrices))
-    return scales
 
 
 def outline(scene: Scene, paint: Paint, px: int, scales: Mapping[int, float]) -> Outline:

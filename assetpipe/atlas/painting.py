@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from assetpipe.asset import Array, Scene
 from assetpipe.atlas.canvas import Canvas, Piece, keeper
-from assetpipe.atlas.codes import encoded, encoded_normals, flat_codes, meanings, tables, to_8_bits
+from assetpipe.atlas.codes import encoded, encoded_normals, flat_codes, meanings, tables
 from assetpipe.atlas.flat import applied, determinant, inverse, product
 from assetpipe.atlas.kernels.cover import own_texels
 from assetpipe.atlas.kernels.dilate import dilate
@@ -22,6 +22,7 @@ from assetpipe.atlas.paints import Ink
 from assetpipe.atlas.plan import Atlas
 from assetpipe.atlas.slots import Sheet
 from assetpipe.atlas.worth import halvings, own_lookups
+from assetpipe.lossless import to_8_bits
 
 STRIP = 1 << 20
 """Texels worked on at a time, per thread: 40 MB of float32, with what goes along."""

@@ -11,10 +11,11 @@ from assetpipe.asset import Scene
 from assetpipe.atlas.groups import Groups, group_materials
 from assetpipe.atlas.layout import Layout, gather, lay_out, sizes
 from assetpipe.atlas.lookups import Doubles, Pictures
-from assetpipe.atlas.outlines import Outline, mesh_scales, outline
+from assetpipe.atlas.outlines import Outline, outline
 from assetpipe.atlas.paints import Paints, mix_paints
 from assetpipe.atlas.worth import draw_calls, texels_freed, texels_of
 from assetpipe.config import Textures
+from assetpipe.transforms import mesh_scales
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from assetpipe.geometry.unwrapping.packing import Packed, Sheet, pack
 from assetpipe.geometry.unwrapping.skin import Skin, make_skin
 from assetpipe.geometry.welding import map_vertices
 from assetpipe.rows import first_equal
-from assetpipe.transforms import largest_scale, placements
+from assetpipe.transforms import mesh_scales
 
 OWN = "charts"
 TOLERANCE = 0.002  # of the covered texels may lie under two triangles: slivers along the edges of an engine's charts
@@ -124,9 +124,8 @@ def _at(scene: Scene, key: tuple[int, int]) -> Primitive:
 
 
 def _scales(scene: Scene) -> dict[int, float]:
-    scales = dict.fromkeys(range(len(scene.meshes)), 0.0)
-    for placed in placements(scene):
-        scales[placed.mesh] = max(scales[placed.mesh], largest_scale(placed.matrices))
+    shown = mesh_scales(scene)
+    scales = {mesh: shown.get(mesh, 0.0) for mesh in range(len(scene.meshes))}
     return {mesh: scale if scale > 0 and np.isfinite(scale) else 1.0 for mesh, scale in scales.items()}
 
 

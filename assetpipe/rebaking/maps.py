@@ -16,6 +16,7 @@ import numpy as np
 from assetpipe.asset import Image, Json, Material, Scene, TextureSlot
 from assetpipe.baking import Layer, Surface, Texture
 from assetpipe.baking.materials import BASE_COLOUR, EXTENSION_SLOTS, NORMAL, ORM, read_layers
+from assetpipe.lossless import to_8_bits
 from assetpipe.textures import TextureCache, decoded, image_info
 
 REPEAT = 10497
@@ -31,7 +32,6 @@ MAPS = {
 }
 """Slot -> the map that it is read from."""
 FACTORS = ("baseColorFactor", "metallicFactor", "roughnessFactor")
-TO_8_BITS = np.round(np.arange(65536) / 257).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _texture(scene: Scene, json: Json, cache: TextureCache) -> Texture:
     pixels = decoded(image, image.name, cache).array
     sampler = {} if json.get("sampler") is None else scene.json["samplers"][json["sampler"]]
     wrap = sampler.get("wrapS", REPEAT), sampler.get("wrapT", REPEAT)
-    return Texture(TO_8_BITS[pixels] if pixels.dtype == np.uint16 else pixels, wrap)
+    return Texture(to_8_bits(pixels), wrap)
 
 
 def _table(json: Json, path: Sequence[str]) -> dict[str, Any]:

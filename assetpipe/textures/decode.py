@@ -22,8 +22,6 @@ from assetpipe.textures.ktx2 import decode_ktx2, is_ktx2
 pyvips.cache_set_max(0)  # its cache of operations would hold on to every large image
 PIL.Image.MAX_IMAGE_PIXELS = 16384 * 16384  # the reader has already held the header against the configured limit
 PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "TGA", "TIFF", "GIF", "DDS")
-# The full range 0..65535 onto 0..255, rounded: x / 257, not the high byte.
-TO_8_BITS = np.round(np.arange(65536) / 257).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

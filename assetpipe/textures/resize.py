@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 import pyvips
 
+from assetpipe.lossless import to_8_bits
 from assetpipe.textures.coverage import fill_hidden, resize_covered
-from assetpipe.textures.decode import TO_8_BITS, Pixels, vips_pixels
+from assetpipe.textures.decode import Pixels, vips_pixels
 from assetpipe.textures.filters import Size, shrink, to_code, to_light
 from assetpipe.textures.ktx2 import MAX_TEXELS
 from assetpipe.textures.target import TextureTarget
@@ -114,7 +115,7 @@ _RESIZERS = {"colour": _resize_colour, "normal": _resize_normal, "data": _resize
 
 
 def _to_8_bits(pixels: Pixels) -> Pixels:
-    return pixels if pixels.array.dtype == np.uint8 else Pixels(TO_8_BITS[pixels.array])
+    return pixels if pixels.array.dtype == np.uint8 else Pixels(to_8_bits(pixels.array))
 
 
 def _multiple_of_4(side: int) -> int:
