@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from assetpipe.asset import Array
 from assetpipe.geometry.directions import crosses, unit
-from assetpipe.geometry.kernels.union import label_groups
+from assetpipe.groups import label_groups
 
 Longs = NDArray[np.int64]
 

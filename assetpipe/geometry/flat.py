@@ -15,7 +15,7 @@ from assetpipe.asset import Array, Primitive
 from assetpipe.geometry.creases import creased_normals, find_hinges
 from assetpipe.geometry.directions import square_to
 from assetpipe.geometry.kernels.facets import flat_triangles
-from assetpipe.geometry.kernels.union import label_groups
+from assetpipe.groups import label_groups
 from assetpipe.geometry.welding import first_equal, map_vertices, weld
 
 Bools = NDArray[np.bool_]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.geometry.directions import crosses
-from assetpipe.geometry.kernels.union import label_groups
+from assetpipe.groups import label_groups
 from assetpipe.geometry.surface import Ints, Surface
 
 Doubles = NDArray[np.float64]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.asset import Floats
-from assetpipe.geometry.kernels.union import label_groups
+from assetpipe.groups import label_groups
 from assetpipe.geometry.sights import Bools, Sights
 from assetpipe.queries.visibility import ROWS, THREADS, Ints, Onlookers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from assetpipe.geometry.kernels.state import Array, State
-from assetpipe.geometry.kernels.union import label_groups
+from assetpipe.groups import label_groups
 
 
 def drop_pieces(state: State, triangles: int) -> State:

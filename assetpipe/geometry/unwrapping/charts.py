@@ -12,7 +12,7 @@ import numpy as np
 from assetpipe.asset import Array
 from assetpipe.geometry.directions import unit
 from assetpipe.geometry.kernels.chart_growth import grow
-from assetpipe.geometry.kernels.union import label_groups
+from assetpipe.groups import label_groups
 from assetpipe.geometry.unwrapping.skin import Doubles, Ints, Skin
 from assetpipe.queries.uv_raster import paint
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from assetpipe.asset import Array, Floats, Primitive
 from assetpipe.geometry.directions import crosses, unit
-from assetpipe.geometry.kernels.union import label_groups
+from assetpipe.groups import label_groups
 from assetpipe.rows import first_equal
 
 Ints = NDArray[np.int32]
