@@ -1,12 +1,16 @@
 """Source -> Carved: the levels' shapes and materials, measured, before their pictures are encoded.
 
 read ─ prepare ─ remove hidden ─ merge materials ─ decimate ─ rebake
+
+What takes long is kept (`stages/`), under all that it follows from: whoever changes a stage's settings changes its key
+here. What leads to the same scene as before, by whatever settings, is not decimated again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from assetpipe.asset import Deviation, Image, Lod, Scene
@@ -26,15 +30,20 @@ from assetpipe.geometry import (
 )
 from assetpipe.geometry.surface import Target
 from assetpipe.log import Event, Kind, Report, silent
+from assetpipe.manifest import SourceRecord
 from assetpipe.quality.silhouettes import Overlap
-from assetpipe.queries.device import Choice, pick
+from assetpipe.queries.device import Choice, pick, told
 from assetpipe.rebaking import Asked, rebake
+from assetpipe.records import source_record
 from assetpipe.scores import as_shipped, keep_outlines
-from assetpipe.sources import Source, read_scene
+from assetpipe.sources import Source, read_scene, recall
+from assetpipe.stages import DECIMATED, PREPARED, Kept, Prepared, Shelf, decimated_digest, rebaked_codec, scene_digest
+from assetpipe.stages import stage_key as key_of
 from assetpipe.textures import TextureCache, decoded, image_info
 
 ASTRAY = 1.25
 """Times the error that was asked for: beyond, a level says how far it strays."""
+NOTHING_KEPT = Kept()
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class Job:
     device: Choice = "auto"
     """That bakes."""
     report: Report = silent
+    shelf: Shelf | None = None
+    """Where stages' results are kept."""
 
     @property
     def asset(self) -> str:
@@ -66,35 +77,78 @@ class Carved:
     overlaps: list[Overlap]
     """Of each level's silhouettes with the source's."""
     bounds: Bounds
-    triangles: int
-    """Of the source, as drawn."""
+    source: SourceRecord
     repairs: tuple[str, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     """What was decided for all levels."""
 
 
-def carve(job: Job, source: Source, textures: TextureCache) -> Carved:
+def carve(job: Job, source: Source, textures: TextureCache, kept: Kept = NOTHING_KEPT) -> Carved:
     """All but the encoding. The source's own arrays are let go when this returns."""
-    scene = read_scene(source, job.config.limits)
-    triangles, levels = drawn_triangles(scene), job.config.fine_to_coarse
-    job.say("step", f"preparing {triangles:,} triangles", 0.05)
-    outlines = keep_outlines(scene, [level.screen_px for _, level in levels])
-    scene = prepare(scene, job.config.geometry)
-    bounds = scene_bounds(scene)
-    merged = _merged(job, _seen(job, scene), textures)
-    decimated = _rebaked(job, merged.scene, _decimated(job, merged.scene, bounds), textures)
+    levels = job.config.fine_to_coarse
+
+    @cache
+    def merged() -> tuple[Prepared, Scene]:
+        return _prepared(job, source, textures, kept)
+
+    prepared = kept.through(
+        _prepare_key(job, source), lambda: merged()[0], PREPARED, fits=lambda found: _is_of(found, source)
+    )
+    decimated = _rebaked(job, prepared, lambda: merged()[1], textures, kept)
     lods = [
-        _lod(job, name, each, each.deviation.max / pixel(level, bounds))
+        _lod(job, name, each, each.deviation.max / pixel(level, prepared.bounds))
         for (name, level), each in zip(levels, decimated, strict=True)
     ]
     overlaps = [
-        outlines.overlap(as_shipped(lod.scene, job.config.compression), level.screen_px)
+        prepared.outlines.overlap(as_shipped(lod.scene, job.config.compression), level.screen_px)
         for lod, (_, level) in zip(lods, levels, strict=True)
     ]
     deviations = [each.deviation for each in decimated]
+    said = prepared.repairs, prepared.warnings, prepared.notes
+    return Carved(lods, deviations, overlaps, prepared.bounds, prepared.source, *said)
+
+
+def _prepare_key(job: Job, source: Source) -> str:
+    """The name counts: messages have it, and it may tell the format. Other files that a source names are not known
+    before it is read: they are compared with those that had been read."""
+    config, main = job.config, source.files[0]
+    return key_of(
+        "prepare",
+        source=[main.uri, main.sha256],
+        limits=config.limits.model_dump(),
+        geometry=config.geometry.model_dump(include={"weld_m", "hidden"}),
+        atlas=_atlas(config),
+        screens=[level.screen_px for _, level in config.fine_to_coarse],
+    )
+
+
+def _atlas(config: Config) -> object:
+    textures, sides = config.textures, [level.texture_px for level in config.levels.values()]
+    if textures.atlas == "never":
+        return "never"
+    return [textures.atlas, textures.atlas_draw_texels, textures.atlas_loss, max(sides), min(sides)]
+
+
+def _is_of(prepared: Prepared, source: Source) -> bool:
+    """Also when other files lie beside it: whether those that were read are still the same."""
+    found = recall(source, prepared.source.files)
+    return found is not None and found.repairs == prepared.spelt
+
+
+def _prepared(job: Job, source: Source, textures: TextureCache, kept: Kept) -> tuple[Prepared, Scene]:
+    """The scene that is decimated, and what outlives it."""
+    scene = read_scene(source, job.config.limits)
+    triangles = drawn_triangles(scene)
+    job.say("step", f"preparing {triangles:,} triangles", 0.05)
+    outlines = keep_outlines(scene, [level.screen_px for _, level in job.config.fine_to_coarse])
+    scene = prepare(scene, job.config.geometry)
+    bounds = scene_bounds(scene)
+    merged = _merged(job, _seen(job, scene), textures)
+    digest = scene_digest(merged.scene, kept.digests) if kept.shelf else ""
     said = merged.scene.repairs, merged.scene.warnings, merged.notes
-    return Carved(lods, deviations, overlaps, bounds, triangles, *said)
+    record = source_record(source, triangles)
+    return Prepared(record, source.repairs, bounds, outlines, digest, *said), merged.scene
 
 
 def pixel(level: Level, bounds: Bounds) -> float:
@@ -124,21 +178,38 @@ def _pictures(textures: TextureCache) -> Pictures:
     return Pictures(size, lambda image: decoded(image, image.name, textures).array)
 
 
-def _decimated(job: Job, scene: Scene, bounds: Bounds) -> Sequence[Decimated]:
-    job.say("step", "decimating", 0.1)
+def _decimated(job: Job, prepared: Prepared, scene: Callable[[], Scene], kept: Kept) -> Sequence[Decimated]:
     error_px = job.config.geometry.max_error_px
     levels = [level for _, level in job.config.fine_to_coarse]
-    return decimate(scene, [Target(level.max_triangles, error_px * pixel(level, bounds)) for level in levels])
+    targets = [Target(level.max_triangles, error_px * pixel(level, prepared.bounds)) for level in levels]
+    key = key_of("decimate", scene=prepared.scene, targets=[[each.triangles, each.error] for each in targets])
+
+    def make() -> Sequence[Decimated]:
+        own = scene()
+        job.say("step", "decimating", 0.1)
+        return decimate(own, targets)
+
+    return kept.through(key, make, DECIMATED)
 
 
-def _rebaked(job: Job, scene: Scene, levels: Sequence[Decimated], textures: TextureCache) -> Sequence[Decimated]:
-    settings = job.config.textures
+def _rebaked(
+    job: Job, prepared: Prepared, scene: Callable[[], Scene], textures: TextureCache, kept: Kept
+) -> Sequence[Decimated]:
+    """Decimated before."""
+    levels, settings = _decimated(job, prepared, scene, kept), job.config.textures
     if settings.bake == "never":
         return levels
-    job.say("step", "baking", 0.3)
     sides = [level.texture_px for _, level in job.config.fine_to_coarse]
     asked = Asked(settings.bake == "always", settings.bake_degrees, sides, pick(job.device))
-    return rebake(scene, levels, asked, textures)
+    made_from = [prepared.scene, decimated_digest(levels, kept.digests)] if kept.shelf else []
+    key = key_of("rebake", of=made_from, asked=[asked.always, asked.degrees, sides, told(asked.device)])
+
+    def make() -> Sequence[Decimated]:
+        own = scene()
+        job.say("step", "baking", 0.3)
+        return rebake(own, levels, asked, textures)
+
+    return kept.through(key, make, rebaked_codec(levels))
 
 
 def _lod(job: Job, name: str, decimated: Decimated, strays_px: float) -> Lod:

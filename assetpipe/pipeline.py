@@ -8,22 +8,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from assetpipe.asset import Glb
+from assetpipe.asset import Glb, Lod
 from assetpipe.bundle import Bundle, damage, locked, read_bundle, write_bundle
-from assetpipe.carve import Carved, Job, carve
+from assetpipe.carve import NOTHING_KEPT, Carved, Job, carve
 from assetpipe.config import Config
 from assetpipe.errors import AssetpipeError
 from assetpipe.fit import fit
 from assetpipe.manifest import BoundsRecord, Manifest, PosterRecord, ToolRecord
 from assetpipe.poster import POSTER_PX, make_poster
 from assetpipe.quality import Finding, audit_glb, report_html
-from assetpipe.records import level_record, source_record
+from assetpipe.records import level_record
 from assetpipe.sources import Source, open_source, unchanged
+from assetpipe.stages import BYTES, Kept, glb_codec, scene_digest, stage_key
 from assetpipe.textures import TextureCache
 from assetpipe.version import __version__
 
 REPORT, POSTER = "report.html", "poster.webp"
+ENCODING = frozenset({"format", "colour_quality", "data_quality", "min_quality", "min_px", "power_of_two"})
+"""What encoding asks of [textures]; all else there was decided before."""
 
 
 @dataclass(frozen=True)
@@ -44,27 +48,28 @@ def build_asset(job: Job) -> Built:
             return Built(current, fresh=False)
         job.say("step", "reading", 0.02)
         with open_source(job.source, job.config.limits) as source:
-            files, manifest = make_bundle(job, source)
+            kept = _kept(job, source)
+            files, manifest = make_bundle(job, source, kept)
+        kept.tidy()
         bundle = write_bundle(job.folder, files, manifest)
     _tell(job, manifest)
     return Built(bundle, fresh=True)
 
 
 def rehearse(job: Job) -> Manifest:
-    """All of the work and nothing written."""
+    """All of the work and nothing written, not even into the cache."""
     with open_source(job.source, job.config.limits) as source:
         _, manifest = make_bundle(job, source)
     _tell(job, manifest)
     return manifest
 
 
-def make_bundle(job: Job, source: Source) -> tuple[dict[str, bytes], Manifest]:
-    """All files of the bundle but the manifest, and the manifest; nothing is written."""
+def make_bundle(job: Job, source: Source, kept: Kept = NOTHING_KEPT) -> tuple[dict[str, bytes], Manifest]:
+    """All files of the bundle but the manifest, and the manifest; nothing is written but what is kept of stages."""
     textures = TextureCache()
-    carved = carve(job, source, textures)
-    glbs = list(_encode(job, carved, textures))
-    job.say("step", "poster", 0.93)
-    poster = make_poster(_poster_level(glbs, job.config).lod.scene)
+    carved = carve(job, source, textures, kept)
+    glbs = list(_encode(job, carved, textures, kept))
+    poster = _poster(job, glbs, kept)
     files = {**{f"{glb.level}.glb": glb.data for glb in glbs}, POSTER: poster}
     measured = zip(glbs, carved.deviations, carved.overlaps, strict=True)
     records = [
@@ -73,7 +78,7 @@ def make_bundle(job: Job, source: Source) -> tuple[dict[str, bytes], Manifest]:
     manifest = Manifest(
         asset=job.asset,
         category=job.config.category,
-        source=source_record(source, carved.triangles),
+        source=carved.source,
         config_sha256=job.config.sha256,
         tool=ToolRecord(version=__version__),
         bounds=BoundsRecord(min=carved.bounds.min, max=carved.bounds.max, radius=carved.bounds.radius),
@@ -112,11 +117,45 @@ def _current(job: Job) -> Bundle | None:
     return bundle if same and unchanged(job.source, manifest.source.files) and not damage(bundle) else None
 
 
-def _encode(job: Job, carved: Carved, textures: TextureCache) -> Iterator[Glb]:
+def _kept(job: Job, source: Source) -> Kept:
+    """--force does all of it again."""
+
+    def say(fault: str) -> None:
+        job.say("warning", fault)
+
+    return Kept(job.shelf, str(source.files[0].sha256), say, afresh=job.force) if job.shelf else NOTHING_KEPT
+
+
+def _encode(job: Job, carved: Carved, textures: TextureCache, kept: Kept) -> Iterator[Glb]:
     """Fine to coarse; textures are decoded once for all levels."""
     for at, lod in enumerate(carved.lods):
         job.say("step", f"{lod.level}: textures and encoding", 0.4 + 0.5 * at / len(carved.lods))
-        yield fit(lod, job.config.levels[lod.level], job.config, textures)
+        key = _encode_key(job.config, lod, kept) if kept.shelf else ""
+        make = partial(fit, lod, job.config.levels[lod.level], job.config, textures)
+        yield kept.through(key, make, glb_codec(lod))
+
+
+def _encode_key(config: Config, lod: Lod, kept: Kept) -> str:
+    """The same level of detail is the same file, whatever the other levels are."""
+    level = config.levels[lod.level]
+    return stage_key(
+        "encode",
+        lod=[lod.level, lod.notes, scene_digest(lod.scene, kept.digests)],
+        level=level.model_dump(include={"texture_px", "max_bytes"}),
+        textures=config.textures.model_dump(include=set(ENCODING)),
+        compression=config.compression.model_dump(),
+    )
+
+
+def _poster(job: Job, glbs: list[Glb], kept: Kept) -> bytes:
+    glb = _poster_level(glbs, job.config)
+    key = stage_key("poster", scene=scene_digest(glb.lod.scene, kept.digests)) if kept.shelf else ""
+
+    def make() -> bytes:
+        job.say("step", "poster", 0.93)
+        return make_poster(glb.lod.scene)
+
+    return kept.through(key, make, BYTES)
 
 
 def _warnings(carved: Carved, glbs: list[Glb]) -> tuple[str, ...]:

@@ -28,6 +28,11 @@ def pick(choice: Choice) -> Device:
     return str(wp.get_cuda_device())
 
 
+def told(device: Device) -> str:
+    """What its arithmetic depends on: all CPUs give the same bytes, GPUs of one kind do."""
+    return "cpu" if device == "cpu" else f"cuda {wp.get_device(device).name}"
+
+
 def load_on(module: str, device: Device) -> None:
     """Compile the kernels of a module for the device, or fetch them from the cache."""
     if device == "cpu":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from assetpipe.asset import Scene
 from assetpipe.config import Limits
-from assetpipe.sources.files import Source, SourceFile, open_source, unchanged
+from assetpipe.sources.files import Source, SourceFile, open_source, recall, unchanged
 from assetpipe.sources.tangents import fill_tangents
 from assetpipe.sources.uv_sets import fill_uv_sets
 
-__all__ = ["Source", "SourceFile", "open_source", "read_scene", "unchanged"]
+__all__ = ["Source", "SourceFile", "open_source", "read_scene", "recall", "unchanged"]
 
 
 def read_scene(source: Source, limits: Limits) -> Scene:
