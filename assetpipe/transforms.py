@@ -76,6 +76,8 @@ def mesh_scales(scene: Scene) -> dict[int, float]:
 
 def transform(matrix: Doubles, points: NDArray[np.floating]) -> Doubles:
     """(n, 3) points by one (4, 4) matrix. Term by term: BLAS rounds as the machine likes, and takes longer."""
+    if (matrix == np.eye(4)).all():
+        return points.astype(np.float64) + 0.0  # no -0, as below
     x, y, z = (points[:, axis].astype(np.float64) for axis in range(3))
     moved = np.empty((len(points), 3))
     for row in range(3):

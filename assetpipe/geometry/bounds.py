@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assetpipe.asset import Primitive, Scene
+from assetpipe.geometry.kernels.order import column_ranges
 from assetpipe.geometry.pose import Pose
 from assetpipe.transforms import Doubles, Placement
 
@@ -35,12 +36,19 @@ def scene_bounds(scene: Scene) -> Bounds:
     pose = Pose(scene)
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
     for points in _drawn_points(pose):
-        low, high = np.minimum(low, points.min(axis=0)), np.maximum(high, points.max(axis=0))
+        lowest, highest = column_ranges(points)
+        low, high = np.minimum(low, lowest), np.maximum(high, highest)
     if not np.isfinite(high - low).all():
         return Bounds((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
     centre = (low + high) / 2
-    squared = max(float(((points - centre) ** 2).sum(axis=1).max()) for points in _drawn_points(pose))
+    squared = max(_farthest(points, centre) for points in _drawn_points(pose))
     return Bounds(_point(low), _point(high), float(np.sqrt(squared)))
+
+
+def _farthest(points: Doubles, centre: Doubles) -> float:
+    """Squared."""
+    x, y, z = (np.square(points[:, axis] - centre[axis]) for axis in range(3))
+    return float((x + y + z).max())
 
 
 def _drawn_points(pose: Pose) -> Iterator[Doubles]:

@@ -38,12 +38,12 @@ def flat_vertices(primitive: Primitive, places: Array) -> Bools:
     flat = _flat(primitive, triangles)
     if flat.all():
         return np.ones(len(places), bool)
-    _, local = np.unique(places, return_inverse=True)
-    corners = local.reshape(-1)[triangles].astype(np.int32)
+    local = first_equal([places])
+    corners = local.astype(np.int32)[triangles]
     piece = label_groups(np.concatenate([corners[:, :2], corners[:, 1:]]), len(places))
     smooth = np.zeros(len(places), bool)
     smooth[piece[corners[~flat, 0]]] = True
-    return ~smooth[piece[local.reshape(-1)]]
+    return ~smooth[piece[local]]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.geometry.kernels.founding import thread_corners
-from assetpipe.geometry.kernels.order import column_ranges, morton_order, take
+from assetpipe.geometry.kernels.order import column_ranges, morton_order, order_by, take
 from assetpipe.geometry.kernels.records import DOUBT, NEAR, RECORD, RING, VALUE, Mesh, vec16f
 from assetpipe.geometry.surface import Surface
 
@@ -100,9 +100,9 @@ def with_own_scratch(state: State) -> State:
 
 def lay_out(surface: Surface) -> State:
     """Vertices, then wedges and faces, in the order of the Morton curve; faces without three vertices left out."""
-    order = morton_order(surface.positions).astype(np.int32)
+    order = morton_order(surface.positions)
     wedge_rank = _ranks(order)[surface.wedge_vertex]
-    wedges = np.argsort(wedge_rank, kind="stable").astype(np.int32)
+    wedges = order_by(wedge_rank, len(order))
     faces, corners = _lay_out_faces(surface, wedge_rank, wedges)
     centre = _centre(surface.positions)
     positions = surface.positions - centre
@@ -125,8 +125,8 @@ def _lay_out_faces(surface: Surface, wedge_rank: Array, wedges: Array) -> tuple[
     at = take(wedge_rank, surface.corners)
     a, b, c = at.T
     whole = (a != b) & (b != c) & (c != a)
-    faces = np.argsort(np.minimum(np.minimum(a, b), c), kind="stable").astype(np.int32)
-    faces = faces[whole[faces]]
+    faces = order_by(np.minimum(np.minimum(a, b), c), len(wedges))
+    faces = faces if whole.all() else faces[whole[faces]]
     vertex = take(at, faces).reshape(-1)
     del at, a, b, c, whole
     wedge = take(_ranks(wedges), take(surface.corners, faces)).reshape(-1)
