@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from assetpipe.config import SLUG, SLUG_RULE, Config, load_config
 from assetpipe.errors import UsageError
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from assetpipe.inspection import Inspection
     from assetpipe.publishing import Run
     from assetpipe.shelves import Shown, Tended
+    from assetpipe.stages.shelf import Shelf
 
 Device = Literal["auto", "cpu", "cuda"]
+Cache: TypeAlias = "Path | str | Shelf | None"
 Settings = Config | Path | str | None
 """A config, a TOML file whose keys override the defaults, or None for the defaults."""
 
@@ -49,16 +51,19 @@ def build(
     force: bool = False,
     dry_run: bool = False,
     device: Device = "auto",
+    cache: Cache = None,
     report: Report = silent,
 ) -> Manifest:
     """Source to bundle `out/<asset>/`; returns its manifest. Does nothing when the bundle is up to date. `device` is
-    what bakes: `auto` takes a GPU where there is one, `cuda` fails where there is none."""
+    what bakes: `auto` takes a GPU where there is one, `cuda` fails where there is none. `cache` is where results of
+    stages are kept: a folder, an `s3://` URL, None for the user's own cache folder, "off" for nowhere."""
     from assetpipe.carve import Job
     from assetpipe.pipeline import build_asset, rehearse
+    from assetpipe.stages.open_shelf import open_shelf
 
-    path = Path(source)
+    path, settings = Path(source), _config(config, category)
     name = asset_names([path], asset)[path]
-    job = Job(path, Path(out) / name, _config(config, category), force, device, report)
+    job = Job(path, Path(out) / name, settings, force, device, report, open_shelf(cache, settings.publish))
     return rehearse(job) if dry_run else build_asset(job).bundle.manifest
 
 
@@ -108,6 +113,7 @@ def ingest(
     asset: str | None = None,
     force: bool = False,
     device: Device = "auto",
+    cache: Cache = None,
     dry_run: bool = False,
     wait: bool = False,
     report: Report = silent,
@@ -116,7 +122,8 @@ def ingest(
     `bundle_cache()`, so that the next run builds only what changed."""
     settings = _config(config, category)
     with open_run(to, config=settings, dry_run=dry_run, wait=wait, report=report) as run:
-        return run.ingest(ingest_job(source, settings, out=out, asset=asset, force=force, device=device, report=report))
+        job = ingest_job(source, settings, out=out, asset=asset, force=force, device=device, cache=cache, report=report)
+        return run.ingest(job)
 
 
 def ingest_job(
@@ -127,14 +134,16 @@ def ingest_job(
     asset: str | None = None,
     force: bool = False,
     device: Device = "auto",
+    cache: Cache = None,
     report: Report = silent,
 ) -> Job:
     """What `Run.ingest` takes."""
     from assetpipe.carve import Job
+    from assetpipe.stages.open_shelf import open_shelf
 
     path = Path(source)
-    folder = Path(out) if out else bundle_cache() / config.category
-    return Job(path, folder / asset_names([path], asset)[path], config, force, device, report)
+    folder = (Path(out) if out else bundle_cache() / config.category) / asset_names([path], asset)[path]
+    return Job(path, folder, config, force, device, report, open_shelf(cache, config.publish))
 
 
 def bundle_cache() -> Path:

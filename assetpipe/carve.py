@@ -37,8 +37,11 @@ from assetpipe.rebaking import Asked, rebake
 from assetpipe.records import source_record
 from assetpipe.scores import as_shipped, keep_outlines
 from assetpipe.sources import Source, read_scene, recall
-from assetpipe.stages import DECIMATED, PREPARED, Kept, Prepared, Shelf, decimated_digest, rebaked_codec, scene_digest
-from assetpipe.stages import stage_key as key_of
+from assetpipe.stages.kept import Kept
+from assetpipe.stages.keys import stage_key
+from assetpipe.stages.nouns import DECIMATED, decimated_digest, rebaked_codec, scene_digest
+from assetpipe.stages.prepared import PREPARED, Prepared
+from assetpipe.stages.shelf import Shelf
 from assetpipe.textures import TextureCache, decoded, image_info
 
 ASTRAY = 1.25
@@ -113,7 +116,7 @@ def _prepare_key(job: Job, source: Source) -> str:
     """The name counts: messages have it, and it may tell the format. Other files that a source names are not known
     before it is read: they are compared with those that had been read."""
     config, main = job.config, source.files[0]
-    return key_of(
+    return stage_key(
         "prepare",
         source=[main.uri, main.sha256],
         limits=config.limits.model_dump(),
@@ -182,7 +185,7 @@ def _decimated(job: Job, prepared: Prepared, scene: Callable[[], Scene], kept: K
     error_px = job.config.geometry.max_error_px
     levels = [level for _, level in job.config.fine_to_coarse]
     targets = [Target(level.max_triangles, error_px * pixel(level, prepared.bounds)) for level in levels]
-    key = key_of("decimate", scene=prepared.scene, targets=[[each.triangles, each.error] for each in targets])
+    key = stage_key("decimate", scene=prepared.scene, targets=[[each.triangles, each.error] for each in targets])
 
     def make() -> Sequence[Decimated]:
         own = scene()
@@ -202,7 +205,7 @@ def _rebaked(
     sides = [level.texture_px for _, level in job.config.fine_to_coarse]
     asked = Asked(settings.bake == "always", settings.bake_degrees, sides, pick(job.device))
     made_from = [prepared.scene, decimated_digest(levels, kept.digests)] if kept.shelf else []
-    key = key_of("rebake", of=made_from, asked=[asked.always, asked.degrees, sides, told(asked.device)])
+    key = stage_key("rebake", of=made_from, asked=[asked.always, asked.degrees, sides, told(asked.device)])
 
     def make() -> Sequence[Decimated]:
         own = scene()

@@ -21,7 +21,9 @@ from assetpipe.poster import POSTER_PX, make_poster
 from assetpipe.quality import Finding, audit_glb, report_html
 from assetpipe.records import level_record
 from assetpipe.sources import Source, open_source, unchanged
-from assetpipe.stages import BYTES, Kept, glb_codec, scene_digest, stage_key
+from assetpipe.stages.kept import Kept
+from assetpipe.stages.keys import stage_key
+from assetpipe.stages.nouns import BYTES, glb_codec, scene_digest
 from assetpipe.textures import TextureCache
 from assetpipe.version import __version__
 

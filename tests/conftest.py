@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,11 @@ import pytest
 
 GENERATE = Path(__file__).parents[1] / "sample_models" / "generate.py"
 NAMES = ("sofa", "gadget", "shoe", "garment", "lamp")
+
+
+def pytest_configure() -> None:
+    """What one test made is not to be taken for the work of another."""
+    os.environ.setdefault("ASSETPIPE_STAGES", "off")
 
 
 class Samples(Mapping[str, Path]):

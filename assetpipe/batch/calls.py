@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from assetpipe.batch.plan import Item
     from assetpipe.batch.planning import Plan
     from assetpipe.batch.run import Summary
+    from assetpipe.stages.shelf import Shelf
 
 Device = Literal["auto", "cpu", "cuda"]
 OUT = Path("assetpipe-batch")
@@ -57,21 +58,26 @@ def run_batch(
     retries: int = 3,
     force: bool = False,
     device: Device = "auto",
+    cache: Path | str | Shelf | None = None,
     metrics: Path | str | None = None,
     report: Report = silent,
 ) -> Summary:
     """Each asset in a process of its own: built into `out`, and published when `to` is given. `sources` are one plan,
     or what `plan_batch` takes. Started again with the same `out` it goes on where it was stopped. Ended early by
-    SIGTERM or SIGINT it raises TryAgain. `metrics`: a file that gets lines of each asset, for CloudWatch."""
+    SIGTERM or SIGINT it raises TryAgain. `cache`: as `build` takes it. `metrics`: a file that gets lines of each asset,
+    for CloudWatch."""
     from assetpipe.batch.gauge import gauged
     from assetpipe.batch.run import carry_out
     from assetpipe.batch.tasks import Batch, Rules
+    from assetpipe.config import load_config
+    from assetpipe.stages.open_shelf import open_shelf
 
     if out is None and to is None:
         raise UsageError("E_USAGE", "neither --out nor --to says where the bundles go", hint="give one of them")
     items, left_out = _items(sources, category, config, to, report)
     rules = Rules(workers, deadline, memory_mb, retries, device=device, force=force)
-    batch = Batch(items, Path(out or OUT), to, keep=out is not None, rules=rules, report=report)
+    shelf = open_shelf(cache, load_config(Path(config) if config else None).publish)
+    batch = Batch(items, Path(out or OUT), to, keep=out is not None, rules=rules, shelf=shelf, report=report)
     with gauged(batch, Path(metrics) if metrics else None) as batch:
         return replace(carry_out(batch), left_out=left_out)
 

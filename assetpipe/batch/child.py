@@ -86,8 +86,9 @@ def _attempt(order: Order, folder: Path, report: Report) -> Outcome:
             raise
 
 
-def _build(order: Order, _folder: Path, report: Report) -> Outcome:
+def _build(order: Order, folder: Path, report: Report) -> Outcome:
     from assetpipe import api
+    from assetpipe.stages.tray import TRAY, TrayShelf
 
     manifest = api.build(
         order.source,
@@ -95,7 +96,9 @@ def _build(order: Order, _folder: Path, report: Report) -> Outcome:
         config=order.item.config,
         category=order.item.category,
         asset=order.item.asset,
+        force=order.force,
         device=order.device,
+        cache=TrayShelf(folder / TRAY) if order.stages else "off",
         report=report,
     )
     if order.to:

@@ -35,6 +35,9 @@ class Order(BaseModel):
     """A local path: the item's own, or where it was fetched to."""
     to: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    force: bool = False
+    stages: bool = False
+    """Whether results of stages are handed over a tray in the child's folder."""
     memory_bytes: Annotated[int, Field(gt=0)] | None = None
     """RLIMIT_DATA of the child."""
     cores: tuple[int, ...] = ()

@@ -1,4 +1,5 @@
-"""Tasks -> what became of them: a loop that admits, hears, measures, ends and judges children. One thread, no locks."""
+"""Tasks -> what became of them: a loop that admits, hears, measures, ends and judges children. One thread, no locks;
+what children get and give of stages' results is the business of another (`trays.py`)."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from assetpipe.batch.journal import Journal
@@ -17,6 +19,7 @@ from assetpipe.batch.order import Order
 from assetpipe.batch.settle import alone, settle
 from assetpipe.batch.shelf import entry, sweep, tidy
 from assetpipe.batch.tasks import Batch, Task, duration
+from assetpipe.batch.trays import Trays
 from assetpipe.batch.worker import Verdict, Worker
 from assetpipe.log import Event, Kind
 
@@ -54,12 +57,17 @@ class Runner:
         self._pipes = selectors.DefaultSelector()
         self._workers = batch.rules.workers or usable_cores()
         self._limit = batch.rules.memory_mb * 1_000_000 if batch.rules.memory_mb else int(free_memory() * SHARE)
+        self._trays = Trays(batch.shelf, batch.report)
         self._shares = share_cores(self._workers)
         self._started = time.monotonic()
         self._measured = 0.0
 
     def run(self) -> bool:
         """Until all is settled, or we are to drain; True when nothing is left. No child outlives this call."""
+        with self._trays:
+            return self._run()
+
+    def _run(self) -> bool:
         try:
             while self._running or (self._waiting and not self._batch.drain()):
                 if not self._batch.drain():
@@ -100,12 +108,16 @@ class Runner:
             source=task.source,
             to=batch.to,
             device=self._rules.device,
+            force=self._rules.force,
+            stages=task.stage == "build" and self._trays.open,
             memory_bytes=int(self._limit * SLACK) + BASE,
             cores=self._least_used(),
             runner=os.getpid(),
         )
         folder = batch.state / "jobs" / task.item.asset
         worker = Worker(order, folder, batch.command, grace=self._rules.grace)
+        if order.stages:
+            self._trays.lay(folder, task.item.asset, Path(task.source))
         self._running[worker.pipe] = task, worker
         self._pipes.register(worker.pipe, selectors.EVENT_READ)
 
@@ -157,6 +169,7 @@ class Runner:
                 for event in worker.listen():
                     self._batch.report(event)
                 del self._running[pipe]
+                self._trays.clear(worker.folder)
                 seconds, peak = task.seconds + worker.age(), max(task.peak, worker.peak)
                 self._settle(replace(task, seconds=seconds, peak=peak), worker.verdict(), worker)
 

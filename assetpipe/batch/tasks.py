@@ -20,6 +20,7 @@ from assetpipe.batch.remote import ALONE
 from assetpipe.batch.worker import CHILD
 from assetpipe.config import load_config
 from assetpipe.log import Report, silent
+from assetpipe.stages.shelf import Shelf
 from assetpipe.version import __version__
 
 SEEN = 20_000
@@ -67,6 +68,8 @@ class Batch:
     keep: bool = True
     """False: of a published bundle only poster and report stay."""
     rules: Rules = Rules()
+    shelf: Shelf | None = None
+    """Where results of stages are kept."""
     report: Report = silent
     drain: Callable[[], bool] = _never
     """True: begin nothing more, end what runs, write down how far we are."""

@@ -20,6 +20,7 @@ from assetpipe.batch.machine import Process, family, private_bytes, processes
 from assetpipe.batch.order import LOG, ORDER, Order, Outcome, read_outcome, starved
 from assetpipe.errors import TryAgain
 from assetpipe.log import Event, Kind
+from assetpipe.stages.tray import make_tray
 
 CHILD = (sys.executable, "-m", "assetpipe.batch.child")
 LINE = 65_536
@@ -144,6 +145,8 @@ def _start(order: Order, folder: Path, command: Sequence[str]) -> subprocess.Pop
     """In a session, folder and temporary folder of its own; credentials only for stages that talk to a store."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
+    if order.stages:
+        make_tray(folder)
     (folder / ORDER).write_text(order.model_dump_json(), encoding="utf-8")
     environment = dict(os.environ) if order.stage != "build" else _harmless(os.environ)
     with (folder / LOG).open("wb") as log:

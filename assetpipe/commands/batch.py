@@ -14,6 +14,7 @@ from assetpipe.batch import calls
 from assetpipe.batch.tasks import duration
 from assetpipe.commands import options as opt
 from assetpipe.commands.talk import print_json, reporter
+from assetpipe.config import load_config
 from assetpipe.errors import SomeFailed
 from assetpipe.log import JsonLines
 
@@ -105,6 +106,7 @@ def plan(sources: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> 
 )
 @opt.force
 @opt.device
+@opt.cached
 @opt.talk
 @opt.as_json
 def run(sources: tuple[str, ...], log: str, verbose: bool, quiet: bool, as_json: bool, **options: Any) -> None:
@@ -118,8 +120,10 @@ def run(sources: tuple[str, ...], log: str, verbose: bool, quiet: bool, as_json:
       assetpipe batch run plan.jsonl --out bundles
       assetpipe batch run models/ --to ./store --workers 4 --deadline 900
     """
+    config = options.pop("config_file")
+    shelf = opt.cache_of(options, load_config(config))
     with _talker(log, verbose=verbose, quiet=quiet) as report:
-        summary = calls.run_batch(sources, config=options.pop("config_file"), report=report, **options)
+        summary = calls.run_batch(sources, config=config, cache=shelf, report=report, **options)
     if as_json:
         with summary.results.open(encoding="utf-8") as results:
             for line in results:

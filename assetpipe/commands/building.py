@@ -46,13 +46,15 @@ def inspect(sources: tuple[Path, ...], config_file: Path | None, category: str |
 @opt.asset
 @opt.force
 @opt.device
+@opt.cached
 @click.option("--dry-run", is_flag=True, help="Do all the work, write nothing.")
 @opt.talk
 @opt.as_json
 def build(sources: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
     """Turn sources into bundles: three levels of detail, a poster, a report, a manifest.
 
-    A bundle that was made from the same source, config and version is left as it is.
+    A bundle that was made from the same source, config and version is left as it is. Of one where only some settings
+    have changed, what they do not touch is taken from the cache: another texture quality does not decimate again.
 
     \b
     Example:
@@ -60,12 +62,13 @@ def build(sources: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -
       assetpipe build models/*.glb --out bundles --json > built.jsonl
     """
     config = load_config(options["config_file"], category=options["category"])
-    names = api.asset_names(sources, options["asset"])
+    names, shelf = api.asset_names(sources, options["asset"]), opt.cache_of(options, config)
     with reporter(**{key: options[key] for key in ("log", "verbose", "quiet")}) as report:
 
         def one(source: Path) -> None:
             settings = {key: options[key] for key in ("force", "dry_run", "device")}
-            manifest = api.build(source, out=out, config=config, asset=names[source], report=report, **settings)
+            settings |= {"asset": names[source], "cache": shelf, "report": report}
+            manifest = api.build(source, out=out, config=config, **settings)
             if as_json:
                 print_json({"bundle": str(out / names[source]), **manifest.to_json()})
 

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from assetpipe.config import shipped_configs
+from assetpipe.config import Config, shipped_configs
+from assetpipe.stages.open_shelf import MOST_GB, OFF, open_shelf
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,6 +42,21 @@ device = click.option(
 asset = click.option(
     "--asset", metavar="NAME", help="Name of the asset, instead of one made from the file's. One source only."
 )
+_cache = click.option(
+    "--cache",
+    metavar="PLACE",
+    help="Where results of stages are kept, so that another texture setting does not decimate again: a folder, or "
+    "s3://BUCKET/PREFIX.  [env: ASSETPIPE_STAGES; default: ~/.cache/assetpipe/stages]",
+)
+_cache_gb = click.option(
+    "--cache-gb",
+    type=click.FloatRange(min=0, min_open=True),
+    default=MOST_GB,
+    show_default=True,
+    metavar="N",
+    help="What a cache's folder may hold; what was used least recently goes first.",
+)
+_no_cache = click.option("--no-cache", is_flag=True, help="Keep nothing, take nothing.")
 force = click.option("--force", is_flag=True, help="Build again although nothing changed.")
 sources = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(path_type=Path))
 _log_format = click.option(
@@ -54,6 +70,19 @@ _log_format = click.option(
 )
 _verbose = click.option("-v", "--verbose", is_flag=True, help="Say every step.")
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
+
+
+def cached(command: Command) -> Command:
+    """The options of all commands that build. `cache_of` reads them."""
+    return _cache(_no_cache(_cache_gb(command)))
+
+
+def cache_of(options: dict[str, Any], config: Config) -> Any:
+    """The shelf, for the API; takes its options out of the others."""
+    place, none, gb = (options.pop(name) for name in ("cache", "no_cache", "cache_gb"))
+    if none and place:
+        raise click.UsageError("--no-cache keeps nothing, --cache says where: give one of them")
+    return open_shelf(OFF if none else place, config.publish, gb) or OFF
 
 
 def talk(command: Command) -> Command:

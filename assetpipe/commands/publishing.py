@@ -71,6 +71,7 @@ def publish(bundles: tuple[Path, ...], to: str, as_json: bool, **options: Any) -
 @opt.asset
 @opt.force
 @opt.device
+@opt.cached
 @wait
 @click.option("--dry-run", is_flag=True, help="Build and check in the cache folder, and say what would be sent.")
 @opt.talk
@@ -93,10 +94,11 @@ def ingest(sources: tuple[Path, ...], to: str, as_json: bool, **options: Any) ->
         )
     names = api.asset_names(sources, options["asset"])
     out = None if options["dry_run"] else options["out"]
+    shelf = opt.cache_of(options, config)
     with _reporting(options) as report, _run(to, config, options, report) as run:
 
         def one(source: Path) -> None:
-            job = {key: options[key] for key in ("force", "device")}
+            job = {"force": options["force"], "device": options["device"], "cache": shelf}
             published = run.ingest(api.ingest_job(source, config, out=out, asset=names[source], report=report, **job))
             if as_json:
                 print_json(_line(run, published))

@@ -11,10 +11,11 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from assetpipe.stages.shelf import Piece, Slot
 
@@ -36,17 +37,17 @@ class FolderShelf:
     def place(self) -> str:
         return str(self.root)
 
-    def read(self, name: str) -> bytes | None:
+    def open(self, name: str) -> BinaryIO | None:
         path = self._path(name)
         try:
-            data = path.read_bytes()
+            file = path.open("rb")
         except (FileNotFoundError, NotADirectoryError):
             return None
         with suppress(OSError):  # of a folder that we may only read
             os.utime(path)
-        return data
+        return file
 
-    def write(self, name: str, pieces: Sequence[Piece]) -> None:
+    def write(self, name: str, pieces: Iterable[Piece]) -> None:
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.parent / f"{PARTIAL}{secrets.token_hex(8)}"

@@ -66,7 +66,7 @@ class Kept:
         if shelf is None or self._lost or self.afresh:
             return None
         name = self._name(key)
-        data = self._guarded(lambda: shelf.read(name))
+        data = self._guarded(lambda: _read(shelf, name))
         if data is None:
             return None
         try:
@@ -102,6 +102,14 @@ class Kept:
             self._lost.append(said)
             self.say(f"stages are not kept: {said}")
             return None
+
+
+def _read(shelf: Shelf, name: str) -> bytes | None:
+    file = shelf.open(name)
+    if file is None:
+        return None
+    with file:
+        return file.read()
 
 
 def _value(entry: Entry) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assetpipe.config import Publish
 from assetpipe.errors import UsageError
@@ -10,19 +12,29 @@ from assetpipe.node import cache_folder
 from assetpipe.stages.folder import FolderShelf
 from assetpipe.stages.shelf import Shelf
 
+if TYPE_CHECKING:
+    from assetpipe.stages.remote import StoreShelf
+
 OFF = "off"
+VARIABLE = "ASSETPIPE_STAGES"
 GB = 1_000_000_000
+MOST_GB = 20.0
+"""That a folder may hold: the results of some 400 scans of a million triangles, or of 2,000 lamps."""
 
 
-def open_shelf(place: str, settings: Publish, gb: float) -> Shelf | None:
-    """ "" is the user's own cache folder, `off` none at all. `gb`: what a folder may hold."""
-    if place == OFF:
+def open_shelf(place: Path | str | Shelf | None, settings: Publish, gb: float = MOST_GB) -> Shelf | None:
+    """None: where $ASSETPIPE_STAGES says, else the user's own cache folder; `off`: nowhere. `gb`: what a folder may
+    hold."""
+    if not (place is None or isinstance(place, Path | str)):
+        return place
+    named = str(os.environ.get(VARIABLE, "") if place is None else place)
+    if named == OFF:
         return None
-    if "://" in place or place.lower().startswith(("s3:", "file:")):
-        return _remote(place, settings)
-    folder = Path(place) if place else default_place()
+    if named.partition(":")[0].lower() in ("s3", "file"):
+        return _remote(named, settings)
+    folder = Path(named) if named else default_place()
     if folder.exists() and not folder.is_dir():
-        raise UsageError("E_CACHE", f"--cache {place}: is a file", hint="name a folder, or s3://bucket/prefix")
+        raise UsageError("E_CACHE", f"{named}: is a file, no place for a cache", hint="a folder, or s3://bucket/prefix")
     return FolderShelf(folder.absolute(), int(gb * GB))
 
 
@@ -31,7 +43,7 @@ def default_place() -> Path:
     return cache_folder() / "stages"
 
 
-def _remote(place: str, settings: Publish) -> Shelf:
+def _remote(place: str, settings: Publish) -> StoreShelf:
     from assetpipe.delivery.open_store import open_store
     from assetpipe.stages.remote import StoreShelf
 

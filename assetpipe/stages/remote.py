@@ -6,9 +6,11 @@ How long they stay is the bucket's business: a lifecycle rule on that prefix. do
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from assetpipe.delivery.store import Item, Moved, Store
 from assetpipe.errors import SourceError
@@ -25,14 +27,14 @@ class StoreShelf:
     def place(self) -> str:
         return self.store.url
 
-    def read(self, name: str) -> bytes | None:
+    def open(self, name: str) -> BinaryIO | None:
         try:
             found = self.store.read(FOLDER + name)
         except SourceError:  # the store itself says that it is damaged
-            return b""
-        return found.body if found else None
+            return io.BytesIO()
+        return io.BytesIO(found.body) if found else None
 
-    def write(self, name: str, pieces: Sequence[Piece]) -> None:
+    def write(self, name: str, pieces: Iterable[Piece]) -> None:
         """Who comes second has made the same."""
         body = b"".join(pieces)
         digest = hashlib.sha256(body).hexdigest()

@@ -6,9 +6,9 @@ fails a build: `Kept` says it once and goes on without.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 Piece = bytes | memoryview
 
@@ -31,11 +31,11 @@ class Shelf(Protocol):
         """As the user names it."""
         ...
 
-    def read(self, name: str) -> bytes | None:
-        """None when there is none. What is there may be anything: `read_entry` looks."""
+    def open(self, name: str) -> BinaryIO | None:
+        """To be read; None when there is none. What is there may be anything: `read_entry` looks."""
         ...
 
-    def write(self, name: str, pieces: Sequence[Piece]) -> None:
+    def write(self, name: str, pieces: Iterable[Piece]) -> None:
         """Whole or not at all, over what was there. Of several writers at once any may be the one that stays."""
         ...
 

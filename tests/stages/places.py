@@ -21,8 +21,8 @@ from assetpipe.carve import Job
 from assetpipe.config import Config, load_config
 from assetpipe.log import Event
 from assetpipe.pipeline import build_asset
-from assetpipe.stages import Shelf
 from assetpipe.stages.folder import FolderShelf
+from assetpipe.stages.shelf import Shelf
 from tests import gltf_files
 from tests.shapes import sphere
 

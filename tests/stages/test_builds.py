@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.places import ALL, asset, build, config, entries, shelf
+from tests.stages.places import ALL, asset, build, config, shelf
 
 
 @pytest.fixture(scope="module")
