@@ -46,10 +46,11 @@ if TYPE_CHECKING:
         open_run,
         publish,
     )
-    from assetpipe.batch.calls import plan_batch, run_batch
+    from assetpipe.batch.calls import batch_status, plan_batch, run_batch, submit_batch, work_batch
 
 __all__ = [
     "__version__",
+    "batch_status",
     "build",
     "catalog_gc",
     "catalog_init",
@@ -65,12 +66,14 @@ __all__ = [
     "plan_batch",
     "publish",
     "run_batch",
+    "submit_batch",
+    "work_batch",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Load the stages only when a command is called: `assetpipe --help` answers at once."""
-    if name in ("plan_batch", "run_batch"):
+    if name in __all__ and "batch" in name:
         from assetpipe.batch import calls
 
         return getattr(calls, name)

@@ -25,6 +25,10 @@ Bits = Annotated[int, Field(ge=4, le=16)]
 Pixels = Annotated[int, Field(ge=1, le=16384)]
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 SLUG_RULE = "a-z, 0-9, '-' and '_', at most 80 of them, the first a letter or digit"
+EVENTS = (
+    r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?"
+    r"|arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]{1,256}|[A-Za-z0-9._/-]{1,256})?$"
+)
 RESERVED = frozenset({"history", "manifest", "poster", "report"})  # folders of the store's layout and files of a bundle
 
 
@@ -101,6 +105,7 @@ class Publish(Settings):
     distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9]*$")]
     invalidate: Literal["paths", "tags", "never"]
     keep_days: Annotated[int, Field(ge=0)]
+    events: Annotated[str, Field(pattern=EVENTS)]
     catalog: Annotated[str, Field(pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,255}|sqlite:.+)?$")]
 
     @model_validator(mode="after")

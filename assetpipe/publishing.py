@@ -18,11 +18,12 @@ from assetpipe.delivery.catalog_memory import MemoryCatalog, rehearsed
 from assetpipe.delivery.cdn import Batch, Change, plan_paths, plan_tags
 from assetpipe.delivery.dry_run import DryRunStore
 from assetpipe.delivery.folder import FolderStore
+from assetpipe.delivery.index import write_index
 from assetpipe.delivery.keys import Keys, index_key
 from assetpipe.delivery.open_catalog import open_catalog
 from assetpipe.delivery.open_store import open_store
 from assetpipe.delivery.pointer import look
-from assetpipe.delivery.publish import Published, announce, publish_bundle, publish_bundles
+from assetpipe.delivery.publish import Published, announce, is_news, publish_bundle, publish_bundles, with_index
 from assetpipe.delivery.release import release_of
 from assetpipe.delivery.sqlite import SqliteCatalog
 from assetpipe.delivery.store import Store
@@ -33,6 +34,7 @@ from assetpipe.manifest import NAME
 
 if TYPE_CHECKING:
     from assetpipe.carve import Job
+    from assetpipe.delivery.events import Event as ShopEvent
 
 Given = TypeVar("Given")
 Got = TypeVar("Got")
@@ -50,7 +52,10 @@ class Run:
     settings: Publish
     dry_run: bool = False
     report: Report = silent
+    name: str = ""
+    """of the batch that it belongs to"""
     _moved: list[Published] = field(default_factory=list)
+    _said: list[ShopEvent] = field(default_factory=list)
 
     def publish(self, bundle: Bundle) -> Published:
         return self._noted(publish_bundle(bundle, self.store, self.catalog, self.settings, report=self._without_done))
@@ -81,18 +86,46 @@ class Run:
         self._moved.append(done)
         return done
 
+    def recall(self, keys: Keys) -> None:
+        """Of what was published before: whoever did it may have been stopped before anybody was told."""
+        entry = self.catalog.get(keys.category, keys.asset)
+        if entry and entry.announced < entry.sequence:
+            there = Published(keys.asset, keys.category, entry.revision, changed=False, sequence=entry.sequence)
+            index = write_index(self.store, self.catalog, keys.category, self.settings.index_entries)
+            self._moved.append(with_index(there, self.catalog, index))
+
+    def say(self, event: ShopEvent) -> None:
+        """The shop hears of it when caches are told."""
+        self._said.append(event)
+
     def tell(self, *, wait: bool = False) -> Batch | None:
-        """Caches forget what this run moved, and the catalog notes that they were told. None when nothing moved, or no
-        cache is in front of the store. In a dry run the batch is planned only."""
+        """Caches forget what this run moved, the shop hears of it, and the catalog notes that both were told. None when
+        nothing moved, or no cache is in front of the store. In a dry run the batch is planned only."""
         moved = [one for one in self._moved if one.mutable_keys]
         batch = self._plan([Change(one.mark, one.mutable_keys) for one in moved]) if moved else None
         if batch and self.dry_run:
             self.report(Event("note", "caches", f"would be told to forget {', '.join(batch.paths)}"))
         elif batch:
             self._send(batch, wait=wait)
-        announce(self.catalog, moved)
+        unheard = self._tell_shop([one for one in moved if is_news(one)])
+        announce(self.catalog, [one for one in moved if one not in unheard])
         self._moved.clear()
+        self._said.clear()
         return batch
+
+    def _tell_shop(self, moved: Sequence[Published]) -> Sequence[Published]:
+        """Those that could not be told of: the next publish of the asset does."""
+        target = self.settings.events
+        if not target or not (moved or self._said):
+            return ()
+        if self.dry_run:
+            self.report(Event("note", "events", f"{target} would be told {len(moved)} events"))
+            return ()
+        from assetpipe.delivery.messenger import connect
+        from assetpipe.delivery.news import News
+
+        news = News(self.store.url, self.name, moved, tuple(self._said))
+        return news.tell(connect(target, self.settings), self.catalog, self.report)
 
     def _each(self, bundles: Sequence[Bundle]) -> Iterator[Published | AssetpipeError]:
         if len(bundles) == 1:  # then its files go in parallel

@@ -14,7 +14,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from assetpipe.batch.cloud import BatchClient, read_bytes
@@ -78,8 +77,8 @@ class Ask:
     client: BatchClient
     store: Store
     run: str = ""
-    config_file: Path | None = None
-    """is given to the workers too"""
+    config: bytes = b""
+    """of a TOML file that the workers are given too"""
 
 
 def submit(items: Sequence[Item], config: Config, ask: Ask) -> Submission:
@@ -88,11 +87,7 @@ def submit(items: Sequence[Item], config: Config, ask: Ask) -> Submission:
     _check(items, config.batch, ask.store)
     run = ask.run or _name(items, config)
     items = _with_remote_configs(items, run, ask.store, config.publish)
-    given = (
-        _put(ask.store, run, _config_name(ask.config_file.read_bytes()), ask.config_file.read_bytes())
-        if ask.config_file
-        else ""
-    )
+    given = _put(ask.store, run, _config_name(ask.config), ask.config) if ask.config else ""
     parts = parts_of(items, config.batch)
     jobs = [_job(part, number, run, config.batch) for number, part in enumerate(parts)]
     for part in parts:

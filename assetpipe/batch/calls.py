@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from assetpipe.errors import UsageError
 from assetpipe.log import Report, silent
 
 if TYPE_CHECKING:
+    from assetpipe.batch.aws import Submission
     from assetpipe.batch.plan import Item
     from assetpipe.batch.planning import Plan
     from assetpipe.batch.run import Summary
+    from assetpipe.batch.spot import Drain
+    from assetpipe.batch.status import Status
+    from assetpipe.batch.work import Worked
+    from assetpipe.config import Config
     from assetpipe.stages.shelf import Shelf
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -79,7 +85,110 @@ def run_batch(
     shelf = open_shelf(cache, load_config(Path(config) if config else None).publish)
     batch = Batch(items, Path(out or OUT), to, keep=out is not None, rules=rules, shelf=shelf, report=report)
     with gauged(batch, Path(metrics) if metrics else None) as batch:
-        return replace(carry_out(batch), left_out=left_out)
+        summary = replace(carry_out(batch), left_out=left_out)
+    if to is not None:
+        from assetpipe.batch.news import tell_local
+
+        tell_local(batch, summary)
+    return summary
+
+
+def submit_batch(
+    plan: Path | str,
+    *,
+    to: str,
+    run: str = "",
+    config: Path | str | None = None,
+    queue: str | None = None,
+    gpu_queue: str | None = None,
+    job_definition: str | None = None,
+    dry_run: bool = False,
+) -> Submission:
+    """Hand a plan (a path or an s3:// URL) to AWS Batch; the same plan again is the same run. Queues and job definition
+    are the config's where none is given. `dry_run`: which jobs there would be; nothing is written, nobody asked."""
+    from assetpipe.batch import aws
+    from assetpipe.batch.cloud import batch_client, config_at, read_bytes
+    from assetpipe.batch.plan import parse_plan
+    from assetpipe.batch.working import run_name
+    from assetpipe.delivery.open_store import open_store
+
+    settings = with_batch(config_at(config), queue=queue, gpu_queue=gpu_queue, job_definition=job_definition)
+    items = parse_plan(read_bytes(str(plan), settings.publish), str(plan))
+    run = run and run_name(run)
+    if dry_run:
+        return aws.plan_jobs(items, settings, run)
+    given = read_bytes(str(config), settings.publish) if config else b""
+    ask = aws.Ask(batch_client(settings.publish), open_store(to, settings.publish), run, given)
+    return aws.submit(items, settings, ask)
+
+
+def batch_status(run: str, *, to: str, config: Path | str | None = None, lines: int = 10) -> Status:
+    """How far a run on AWS Batch is: jobs and assets by state, what failed and why, the cost so far. `lines`: of the
+    log of each failed job."""
+    return next(follow_batch(run, to=to, config=config, lines=lines))
+
+
+def follow_batch(
+    run: str, *, to: str, config: Path | str | None = None, lines: int = 10, seconds: float = 15.0
+) -> Iterator[Status]:
+    """The same again and again, until all jobs have ended."""
+    from assetpipe.batch.cloud import batch_client, config_at, logs_client
+    from assetpipe.batch.status import Sources, follow
+    from assetpipe.batch.working import run_name
+    from assetpipe.delivery.open_store import open_store
+
+    settings = config_at(config)
+    logs = logs_client(settings.publish) if lines else None
+    store = open_store(to, settings.publish)
+    sources = Sources(store, batch_client(settings.publish), logs, settings.batch, lines)
+    yield from follow(run_name(run), sources, seconds)
+
+
+def work_batch(
+    plan: Path | str,
+    *,
+    to: str,
+    run: str | None = None,
+    index: int | None = None,
+    config: Path | str | None = None,
+    device: Device = "auto",
+    deadline: float = 3600.0,
+    lease: float = 60.0,
+    drain: Drain | None = None,
+    metrics: TextIO | None = None,
+    report: Report = silent,
+) -> Worked:
+    """Build and publish a slice of a plan, as jobs do: group `index` of it, or all. What is done is skipped. `drain`:
+    whoever starts it has the work broken off; what is `left` is done by the same call again. `metrics` gets lines of
+    each asset, for CloudWatch."""
+    from assetpipe.batch.cloud import config_at
+    from assetpipe.batch.metrics import Metrics
+    from assetpipe.batch.news import end_of
+    from assetpipe.batch.spot import Drain
+    from assetpipe.batch.work import Work, do_work
+    from assetpipe.batch.working import here, slice_of
+    from assetpipe.publishing import open_run
+
+    settings = config_at(config).publish
+    chosen = slice_of(str(plan), run, index, settings)
+    with (
+        TemporaryDirectory(prefix="assetpipe-work-") as scratch,
+        open_run(to, settings, report=report) as shop,
+    ):
+        shop.name = chosen.run
+        order = Work(chosen.items, chosen.run, here(), Path(scratch), device, deadline, lease, report)
+        if metrics:
+            order = replace(order, tell=Metrics(metrics, {"run": chosen.run}).tell)
+        worked = do_work(order, shop, drain or Drain())
+        if settings.events and not worked.left and (end := end_of(chosen.run, shop.store, worked, order.holder.job)):
+            shop.say(end)
+    return worked
+
+
+def with_batch(config: Config, **wishes: str | None) -> Config:
+    """The config, but for what is wished."""
+    given = {key: value for key, value in wishes.items() if value is not None}
+    return config.model_copy(update={"batch": config.batch.model_copy(update=given)})
 
 
 def _items(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, cast
 
 from assetpipe.batch.remote import split_url
-from assetpipe.config import Publish
+from assetpipe.config import Config, Publish, load_config
 from assetpipe.delivery.client import s3_client
 from assetpipe.delivery.faults import explaining
 from assetpipe.errors import LimitExceeded, MissingFile
@@ -53,6 +54,16 @@ def read_bytes(place: str, settings: Publish) -> bytes:
         if answer["ContentLength"] > MOST:
             raise _too_large(place, answer["ContentLength"])
         return answer["Body"].read()
+
+
+def config_at(place: Path | str | None) -> Config:
+    """Of a local TOML file, an s3:// URL of one, or the defaults."""
+    if place is None or not str(place).startswith("s3://"):
+        return load_config(Path(place) if place else None)
+    with TemporaryDirectory(prefix="assetpipe-config-") as folder:
+        path = Path(folder) / str(place).rpartition("/")[2]
+        path.write_bytes(read_bytes(str(place), load_config().publish))
+        return load_config(path)
 
 
 def etag(url: str, settings: Publish) -> str:

@@ -14,7 +14,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,12 +26,15 @@ from assetpipe.batch.isolated import Abandoned, Ran, Watch, run_stage
 from assetpipe.batch.lease import SECONDS, Fenced, Holder, Lease, LeaseLost, Leases
 from assetpipe.batch.machine import free_memory
 from assetpipe.batch.metrics import Measured, Stopwatch
+from assetpipe.batch.news import failure_of
 from assetpipe.batch.order import Order, Outcome
 from assetpipe.batch.plan import Item
 from assetpipe.batch.spot import Drain
 from assetpipe.bundle import disk_faults, read_bundle
 from assetpipe.config import Config, load_config
+from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.publish import Published
+from assetpipe.delivery.rounds import EVERY, Rounds
 from assetpipe.errors import AssetpipeError, ServiceUnavailable, SourceError, TryAgain
 from assetpipe.log import Event, Report, silent
 from assetpipe.manifest import Manifest
@@ -64,6 +67,8 @@ class Work:
     """seconds that one stage of one asset may take"""
     lease: float = SECONDS
     report: Report = silent
+    every: float = EVERY
+    """seconds between two writings of a category's index, by all workers together"""
     tell: Callable[[Measured], None] = lambda _measured: None
 
 
@@ -91,8 +96,9 @@ class _Desk:
 
 
 def do_work(work: Work, shop: Shop, drain: Drain) -> Worked:
-    """Until every asset is done or failed, by us or by others, or we are to drain. `shop` is told of all that moved; to
-    tell the caches is the caller's."""
+    """Until every asset is done or failed, by us or by others, or we are to drain. Index and caches are shared with all
+    other workers: whoever's turn it is sees to them for all."""
+    shop = replace(shop, rounds=Rounds(shop.store, work.every))
     leases = Leases(shop.store, work.run, work.holder, work.lease)
     desk = _Desk(work, shop, drain, leases, int(free_memory() * SHARE))
     waiting, ended, tries = list(work.items), {}, Counter[str]()
@@ -111,6 +117,8 @@ def do_work(work: Work, shop: Shop, drain: Drain) -> Worked:
         return tuple(item.asset for item in work.items if ended.get(item.asset) == state)
 
     left = tuple(item.asset for item in waiting)
+    if not (drain.on and left):  # the next attempt sees to them
+        shop.share(drain.wait)
     return Worked(of("done"), of("skipped"), of("failed"), left)
 
 
@@ -124,7 +132,7 @@ def _attempt(desk: _Desk, item: Item) -> State:
             item = _with_local_config(item, scratch, desk)
             taken = desk.leases.take(item.asset, _unit(item, desk.shop))
             if not isinstance(taken, Lease):
-                return _seen(desk, item, taken.state, taken.error.get("code", ""))
+                return _seen(desk, item, taken.state, taken.error)
             lease = taken
             with lease.kept():
                 measured, state = _publish(desk, item, lease, (scratch, stopwatch))
@@ -132,7 +140,16 @@ def _attempt(desk: _Desk, item: Item) -> State:
         measured, state = replace(measured, code=error.code), _fail(desk, item, lease, error)
     if state in ("done", "failed"):
         desk.work.tell(replace(measured, seconds=time.monotonic() - started, stages=stopwatch.seconds()))
+        _share(desk)
     return state
+
+
+def _share(desk: _Desk) -> None:
+    """What goes wrong with it goes wrong at the end, too, and is said there."""
+    try:
+        desk.shop.share()
+    except AssetpipeError as error:
+        desk.work.report(Event("warning", "index", error.message))
 
 
 @contextmanager
@@ -164,6 +181,7 @@ def _publish(desk: _Desk, item: Item, lease: Lease, at: tuple[Path, Stopwatch]) 
     watch = Watch(hear, lambda: _must_stop(desk, lease), desk.work.deadline, desk.memory)
     source = _fetched(desk, item, scratch, watch)
     if revision := published_of(Path(source), item, _config(item), desk.shop):
+        desk.shop.recall(_keys(item))
         lease.finish(revision)
         desk.work.report(Event("done", item.asset, f"is published as it is (revision {revision})", 1.0))
         return Measured(item.asset, item.category or "general", 0.0, item.bytes), "skipped"
@@ -243,6 +261,10 @@ def _config(item: Item) -> Config:
     return load_config(Path(item.config) if item.config else None, category=item.category)
 
 
+def _keys(item: Item) -> Keys:
+    return Keys(_config(item).category, item.asset)
+
+
 def _unit(item: Item, shop: Shop) -> str:
     """What is made of what: whoever finds it done need not do it."""
     remote = item.source.startswith("s3://") and not item.sha256
@@ -251,14 +273,21 @@ def _unit(item: Item, shop: Shop) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _seen(desk: _Desk, item: Item, state: str, code: str) -> State:
+def _seen(desk: _Desk, item: Item, state: str, error: Mapping[str, str]) -> State:
+    """Who did it may have been stopped before anybody was told."""
     if state == "done":
         desk.work.report(Event("note", item.asset, "is done"))
+        desk.shop.recall(_keys(item))
         return "skipped"
     if state == "failed":
-        desk.work.report(Event("failed", item.asset, f"has failed before: {code}"))
+        desk.work.report(Event("failed", item.asset, f"has failed before: {error.get('code')}"))
+        _tell_failure(desk, item, error)
         return "failed"
     return "held"
+
+
+def _tell_failure(desk: _Desk, item: Item, error: Mapping[str, str]) -> None:
+    desk.shop.say(failure_of(item, error, (desk.shop.store.url, desk.work.run)))
 
 
 def _fail(desk: _Desk, item: Item, lease: Lease | None, error: AssetpipeError) -> State:
@@ -275,6 +304,7 @@ def _fail(desk: _Desk, item: Item, lease: Lease | None, error: AssetpipeError) -
             lease.fail(error)
         except LeaseLost:
             return "held"
+    _tell_failure(desk, item, {"code": error.code, "message": error.message, "hint": error.hint})
     return "failed"
 
 

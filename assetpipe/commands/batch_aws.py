@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import threading
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -19,7 +18,6 @@ from assetpipe.commands import options as opt
 from assetpipe.commands.batch import batch
 from assetpipe.commands.batch_tables import show_status, show_submission
 from assetpipe.commands.talk import print_json, reporter
-from assetpipe.config import Config, load_config
 from assetpipe.errors import SomeFailed, TryAgain
 from assetpipe.log import Event, Report
 
@@ -59,25 +57,20 @@ def work(plan: str, to: str, run: str | None, **options: Any) -> None:
     Example:
       assetpipe batch work --plan s3://shop-models/assetpipe.runs/night/plan-0123456789abcdef.jsonl --to s3://shop-models
     """
+    from assetpipe.batch import calls
     from assetpipe.batch.spot import draining
-    from assetpipe.batch.work import Work, do_work
-    from assetpipe.batch.working import slice_of
-    from assetpipe.publishing import open_run
 
-    settings = _config(options["config_file"]).publish
-    chosen = slice_of(plan, run, options["index"], settings)
-    talk = {key: options[key] for key in ("log", "verbose", "quiet")}
+    talk = {key: options.pop(key) for key in ("log", "verbose", "quiet")}
     with (
         reporter(**_in_batch(talk)) as report,
-        _metrics(options["metrics"], chosen.run) as tell,
-        tempfile.TemporaryDirectory(prefix="assetpipe-work-") as scratch,
-        draining(lambda said: report(Event("warning", chosen.run, said))) as drain,
+        _metrics(options.pop("metrics")) as metrics,
+        draining(lambda said: report(Event("warning", "worker", said))) as drain,
         _last_resort(drain.event, report),
-        open_run(to, settings, report=report) as shop,
     ):
-        order = Work(chosen.items, chosen.run, _holder(), Path(scratch), report=report, tell=tell)
-        wishes = {key: options[key] for key in ("device", "deadline", "lease")}
-        worked = do_work(replace(order, **wishes), shop, drain)
+        config = options.pop("config_file")
+        worked = calls.work_batch(
+            plan, to=to, run=run, config=config, drain=drain, metrics=metrics, report=report, **options
+        )
     _conclude(worked, drain.reason)
 
 
@@ -92,31 +85,20 @@ def _conclude(worked: Any, reason: str) -> None:
         raise SomeFailed("E_SOME_FAILED", said)
 
 
-def _holder() -> Any:
-    from assetpipe.batch.lease import Holder
-
-    token = uuid.uuid4().hex
-    job = os.environ.get("AWS_BATCH_JOB_ID") or f"local-{token}"
-    return Holder(job, int(os.environ.get("AWS_BATCH_JOB_ATTEMPT") or 1), token)
-
-
 def _in_batch(talk: dict[str, Any]) -> dict[str, Any]:
     """Logs of a batch are read by machines."""
     return {**talk, "log": "json"} if talk["log"] == "auto" and "AWS_BATCH_JOB_ID" in os.environ else talk
 
 
 @contextmanager
-def _metrics(file: str | None, run: str) -> Iterator[Callable[[Any], None]]:
-    from assetpipe.batch.metrics import Metrics
-
-    with ExitStack() as open_files:
-        if file == "-" or (file is None and "AWS_BATCH_JOB_ID" in os.environ):
-            yield Metrics(sys.stdout, {"run": run}).tell
-        elif file:
-            stream = open_files.enter_context(Path(file).open("a", encoding="ascii"))
-            yield Metrics(stream, {"run": run}).tell
-        else:
-            yield lambda _measured: None
+def _metrics(file: str | None) -> Iterator[TextIO | None]:
+    if file == "-" or (file is None and "AWS_BATCH_JOB_ID" in os.environ):
+        yield sys.stdout
+    elif file:
+        with Path(file).open("a", encoding="ascii") as stream:
+            yield stream
+    else:
+        yield None
 
 
 @contextmanager
@@ -135,17 +117,6 @@ def _last_resort(draining: threading.Event, report: Report) -> Iterator[None]:
         yield
     finally:
         over.set()
-
-
-def _config(file: str | None) -> Config:
-    from assetpipe.batch.cloud import read_bytes
-
-    if not file or not file.startswith("s3://"):
-        return load_config(Path(file) if file else None)
-    with tempfile.TemporaryDirectory(prefix="assetpipe-config-") as folder:
-        path = Path(folder) / Path(file).name
-        path.write_bytes(read_bytes(file, load_config().publish))
-        return load_config(path)
 
 
 @batch.command(epilog=opt.EXIT_CODES)
@@ -169,23 +140,11 @@ def submit(plan: str, to: str, run: str, config_file: Path | None, **options: An
       assetpipe batch submit plan.jsonl --to s3://shop-models --queue night --job-definition assetpipe
       assetpipe batch status RUN --to s3://shop-models --watch
     """
-    from assetpipe.batch import aws
-    from assetpipe.batch.cloud import batch_client, read_bytes
-    from assetpipe.batch.plan import parse_plan
-    from assetpipe.batch.working import run_name
-    from assetpipe.delivery.open_store import open_store
+    from assetpipe.batch.calls import submit_batch
 
-    config = load_config(config_file)
-    wishes = {key: options[key] for key in ("queue", "gpu_queue", "job_definition") if options[key] is not None}
-    config = config.model_copy(update={"batch": config.batch.model_copy(update=wishes)})
-    items = parse_plan(read_bytes(plan, config.publish), plan)
-    run = run and run_name(run)
-    if options["dry_run"]:
-        submission = aws.plan_jobs(items, config, run)
-    else:
-        ask = aws.Ask(batch_client(config.publish), open_store(to, config.publish), run, config_file)
-        submission = aws.submit(items, config, ask)
-    print_json(asdict(submission)) if options["as_json"] else show_submission(submission)
+    as_json = options.pop("as_json")
+    submission = submit_batch(plan, to=to, run=run, config=config_file, **options)
+    print_json(asdict(submission)) if as_json else show_submission(submission)
 
 
 @batch.command(epilog=opt.EXIT_CODES)
@@ -204,17 +163,11 @@ def status(run: str, to: str, config_file: Path | None, **options: Any) -> None:
       assetpipe batch status 3f0c9a1b2d4e --to s3://shop-models --watch
       assetpipe batch status 3f0c9a1b2d4e --to s3://shop-models --json | jq .failed_assets
     """
-    from assetpipe.batch.cloud import batch_client, logs_client
-    from assetpipe.batch.status import Sources, follow, status_of
-    from assetpipe.batch.working import run_name
-    from assetpipe.delivery.open_store import open_store
+    from assetpipe.batch.calls import follow_batch
 
-    config = load_config(config_file)
-    logs = logs_client(config.publish) if options["lines"] else None
-    store = open_store(to, config.publish)
-    sources = Sources(store, batch_client(config.publish), logs, config.batch, options["lines"])
-    run = run_name(run)
-    looks = follow(run, sources, options["every"]) if options["watch"] else [status_of(run, sources)]
+    looks = follow_batch(run, to=to, config=config_file, lines=options["lines"], seconds=options["every"])
+    if not options["watch"]:
+        looks = islice(looks, 1)
     for seen in looks:
         print_json({**asdict(seen), "ended": seen.ended}) if options["as_json"] else show_status(seen)
     if seen.failed:

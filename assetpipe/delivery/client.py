@@ -100,6 +100,14 @@ def dynamodb_client(settings: Access, patience: Patience = PATIENCE) -> DynamoDB
     return cast("DynamoDBClient", _client("dynamodb", region, "", _config(patience, settings.threads)))
 
 
+def plain_client(service: str, region: str, patience: Patience = PATIENCE) -> Any:
+    """Of a service of which a call or two are used. `[publish] endpoint_url` is of S3 alone."""
+    _keep_quiet()
+    name = {"events": "EVENTBRIDGE"}.get(service, service.upper())
+    foreign = os.environ.get(f"AWS_ENDPOINT_URL_{name}") or os.environ.get("AWS_ENDPOINT_URL")
+    return _client(service, region or (HOME if foreign else ""), "", _config(patience, 4))
+
+
 def _again(tries: int, attempts: int, response: Any, **_: object) -> float | None:
     """Seconds until the next try of what botocore gives up on: bytes that arrived damaged, and 429 (S3's likes)."""
     if response is None or attempts >= tries:

@@ -39,6 +39,8 @@ ACTIONS = {
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "ListObjectsV2": "s3:ListBucket",
     "ListParts": "s3:ListMultipartUploadParts",
+    "PublishBatch": "sns:Publish",
+    "PutEvents": "events:PutEvents",
     "PutObject": "s3:PutObject",
     "UploadPart": "s3:PutObject",
 }

@@ -87,6 +87,11 @@ def announce(catalog: Catalog, published: Iterable[Published]) -> None:
             catalog.announce(one.category, one.asset, one.sequence)
 
 
+def is_news(one: Published) -> bool:
+    """Whether readers see another revision that nobody was told of; a page of an index alone is none."""
+    return Keys(one.category, one.asset).pointer in one.mutable_keys
+
+
 def _publish_asset(bundle: Bundle, store: Store, catalog: Catalog, threads: int, report: Report) -> Published:
     release = release_of(bundle)
     if faults := damage(bundle):

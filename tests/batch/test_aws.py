@@ -212,7 +212,7 @@ def test_configs_of_this_machine_go_with_the_plan(bucket: str, config: Config, t
     worker.write_text("[publish]\nthreads = 2\n")
     client = Checked()
     planned = [each.model_copy(update={"config": str(shop)}) for each in items(bucket, 1)]
-    submit(planned, config, Ask(client, open_store(f"s3://{bucket}", config.publish), config_file=worker))
+    submit(planned, config, Ask(client, open_store(f"s3://{bucket}", config.publish), config=worker.read_bytes()))
     command = client.asked[0]["containerOverrides"]["command"]
     assert read(command[command.index("--config") + 1]) == worker.read_bytes()
     (item,) = parse_plan(read(command[4]), "part")
