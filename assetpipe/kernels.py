@@ -13,12 +13,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import warp as wp
+
+from assetpipe.caches import kernel_folder
 
 log = logging.getLogger("assetpipe")
 
@@ -32,13 +34,13 @@ EXACT: dict[str, Any] = {
 
 @cache
 def kernel_cache() -> Path:
-    """Where compiled kernels are kept; Warp is up and silent when this returns. A home that cannot be written to (a
-    container, a job of a batch) costs one compilation per process instead of an error."""
+    """Where compiled kernels are kept; Warp is up and silent when this returns. To one that cannot be written to (of a
+    container, or of whoever runs us) this process adds what is missing in a folder of its own."""
     wp.config.log_level = wp.LOG_ERROR  # it warns of every machine without a GPU
     wp.config.verify_fp = False
-    folder = Path(os.environ.get("WARP_CACHE_PATH") or wp.config.kernel_cache_dir or _home_cache())
+    folder = Path(wp.config.kernel_cache_dir or kernel_folder())
     if not _writable(folder):
-        folder = Path(tempfile.mkdtemp(prefix="assetpipe-kernels-"))
+        folder = _beside(folder)
     wp.config.kernel_cache_dir = str(folder)
     with _native_silence():
         wp.init()
@@ -67,8 +69,13 @@ def load(module: str) -> None:
     wp.load_module(module, device="cpu")
 
 
-def _home_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "assetpipe" / "kernels"
+def _beside(folder: Path) -> Path:
+    """A folder that can be written to, in which all that is in the other seems to be."""
+    own = Path(tempfile.mkdtemp(prefix="assetpipe-kernels-"))
+    with suppress(OSError):
+        for entry in folder.iterdir():
+            (own / entry.name).symlink_to(entry)
+    return own
 
 
 def _writable(folder: Path) -> bool:

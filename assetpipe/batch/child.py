@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from assetpipe.batch.order import ORDER, LevelFacts, Order, Outcome, starved, write_outcome
+from assetpipe.batch.rights import rights_of
+from assetpipe.batch.sandbox import confine
 from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, TryAgain
 from assetpipe.log import Event, JsonLines, Report
 from assetpipe.memory import return_memory_early
@@ -25,10 +27,12 @@ FILE_BYTES = 64_000_000_000
 """No file of a bundle comes near; a runaway one stops before the disk is full."""
 
 
-def main() -> NoReturn:
+def main(parent: int = 0) -> NoReturn:
+    """`parent`: who is to live as long as this does; 0: the runner."""
     folder = Path.cwd()
     order = Order.model_validate_json((folder / ORDER).read_bytes())
-    _confine(order)
+    die_with(parent or order.runner)
+    _confine(order, folder)
     report = _speak()
     try:
         outcome, code = _attempt(order, folder, report), 0
@@ -43,10 +47,13 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _confine(order: Order) -> None:
+def die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != order.runner:
+    if os.getppid() != parent:
         sys.exit(TryAgain.exit_code)
+
+
+def _confine(order: Order, folder: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _lower(resource.RLIMIT_FSIZE, FILE_BYTES)
@@ -55,6 +62,8 @@ def _confine(order: Order) -> None:
     if order.memory_bytes:
         _lower(resource.RLIMIT_DATA, order.memory_bytes)
     return_memory_early()
+    if order.stage == "build" and os.environ.get("ASSETPIPE_SANDBOX") != "off":
+        confine(rights_of(order, folder))
 
 
 def _lower(what: int, limit: int) -> None:

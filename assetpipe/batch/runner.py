@@ -20,7 +20,7 @@ from assetpipe.batch.settle import alone, settle
 from assetpipe.batch.shelf import entry, sweep, tidy
 from assetpipe.batch.tasks import Batch, Task, duration
 from assetpipe.batch.trays import Trays
-from assetpipe.batch.worker import Verdict, Worker
+from assetpipe.batch.worker import NURSERY, Verdict, Worker
 from assetpipe.log import Event, Kind
 
 TICK = 0.1
@@ -78,6 +78,7 @@ class Runner:
         finally:
             self._abandon()
             self._pipes.close()
+            NURSERY.close()
         return not self._waiting
 
     def _admit(self) -> None:

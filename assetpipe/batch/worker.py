@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import sysconfig
 import time
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from assetpipe.batch.forked import Nursery, Started, may_fork, spawn
 from assetpipe.batch.machine import Process, family, private_bytes, processes
 from assetpipe.batch.order import LOG, ORDER, Order, Outcome, read_outcome, starved
 from assetpipe.errors import TryAgain
@@ -23,6 +23,7 @@ from assetpipe.log import Event, Kind
 from assetpipe.stages.tray import make_tray
 
 CHILD = (sys.executable, "-m", "assetpipe.batch.child")
+NURSERY = Nursery()
 LINE = 65_536
 """Bytes of a line that is listened to: children read what strangers made, and may say anything."""
 TAIL = 4_000
@@ -58,9 +59,7 @@ class Worker:
         self._kill_at = float("inf")
         self._known: dict[int, Process] = {}
         self._heard = b""
-        self._process = _start(order, folder, command)
-        assert self._process.stdout is not None
-        self.pipe = self._process.stdout.fileno()
+        self._process, self.pipe = _start(order, folder, command)
         os.set_blocking(self.pipe, False)
 
     @property
@@ -103,19 +102,22 @@ class Worker:
         if self._process.poll() is None:
             if time.monotonic() >= self._kill_at:
                 self._kill()
+                self._process.kill()
             return self._process.poll() is not None
         self._kill()
         return True
 
     def verdict(self) -> Verdict:
         """After `gone`. Closes the pipe and removes the folder."""
-        log, outcome, code = self._tail(), read_outcome(self.folder), self._process.returncode
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        log, outcome, code = self._tail(), read_outcome(self.folder), self._process.poll()
+        assert code is not None
+        os.close(self.pipe)
         shutil.rmtree(self.folder, ignore_errors=True)
         return _judge(self, code, outcome, log)
 
     def _signal(self, number: signal.Signals) -> None:
+        if not self._process.pid:
+            return
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
@@ -141,24 +143,27 @@ class Worker:
             return ""
 
 
-def _start(order: Order, folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """In a session, folder and temporary folder of its own; credentials only for stages that talk to a store."""
+def _start(order: Order, folder: Path, command: Sequence[str]) -> tuple[Started, int]:
+    """In a session, folder and temporary folder of its own, and where it is heard; credentials only for stages that
+    talk to a store."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
     if order.stages:
         make_tray(folder)
     (folder / ORDER).write_text(order.model_dump_json(), encoding="utf-8")
     environment = dict(os.environ) if order.stage != "build" else _harmless(os.environ)
-    with (folder / LOG).open("wb") as log:
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            env={**environment, "TMPDIR": str(folder / "tmp"), "PYTHONPATH": _import_path()},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
+    environment |= {"TMPDIR": str(folder / "tmp"), "PYTHONPATH": _import_path()}
+    fork = tuple(command) == CHILD and order.stage == "build" and may_fork(order.device)
+    start = NURSERY.start if fork else spawn
+    heard, out = os.pipe()
+    try:
+        with (folder / LOG).open("wb") as log:
+            return start(command, folder, environment, (out, log.fileno())), heard
+    except BaseException:
+        os.close(heard)
+        raise
+    finally:
+        os.close(out)
 
 
 def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
@@ -225,6 +230,11 @@ def _crash(worker: Worker, code: int, log: str) -> Verdict:
     if code == -signal.SIGKILL:
         fault = f"{source}: {stage} was killed, as the system does when memory runs out"
         return Verdict("crashed", Outcome(code="E_KILLED", message=fault, hint="lower --workers"), log)
+    if code == -signal.SIGBUS:
+        fault = f"{source}: ended by SIGBUS in {stage}, as where a file gets shorter while it is read"
+        return Verdict(
+            "crashed", Outcome(code="E_SOURCE_CHANGED", message=fault, hint="wait until its upload is done"), log
+        )
     how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code} and without a word"
     hint = "the source is kept apart: report it with its hash and the command below"
     return Verdict("crashed", Outcome(code="E_CRASH", message=f"{source}: {stage} {how}", hint=hint), log)

@@ -14,8 +14,8 @@ import signal
 import subprocess
 from contextlib import suppress
 from functools import cache
+from typing import TYPE_CHECKING
 
-from assetpipe.asset import Json
 from assetpipe.errors import AssetpipeError, LimitExceeded, ServiceUnavailable, SourceError
 from assetpipe.node.packages import (
     GET_NODE,
@@ -25,6 +25,9 @@ from assetpipe.node.packages import (
     packages_present,
     script_path,
 )
+
+if TYPE_CHECKING:
+    from assetpipe.asset import Json
 
 __all__ = [
     "cache_folder",

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from assetpipe.caches import user_cache
 from assetpipe.errors import ServiceUnavailable
 
 HERE = Path(__file__).parent
@@ -37,7 +38,7 @@ NPM_ENVIRONMENT = (
 
 def cache_folder() -> Path:
     own = os.environ.get("ASSETPIPE_CACHE")
-    return Path(own).absolute() if own else _user_cache() / "assetpipe"
+    return Path(own).absolute() if own else user_cache() / "assetpipe"
 
 
 def packages_folder() -> Path:
@@ -133,9 +134,3 @@ def _rename(made: Path, folder: Path) -> None:
 def _unwritable(folder: Path, error: OSError) -> ServiceUnavailable:
     hint = "set ASSETPIPE_CACHE to a folder that can be written"
     return ServiceUnavailable("E_CACHE_WRITE", f"{folder}: cannot be written: {error.strerror}", hint=hint)
-
-
-def _user_cache() -> Path:
-    """XDG: a relative path in the variable is to be ignored."""
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return named if named.is_absolute() else Path(os.environ.get("HOME") or tempfile.gettempdir()) / ".cache"

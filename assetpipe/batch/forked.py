@@ -1,0 +1,176 @@
+"""A folder with an order -> a running child: started anew, or forked from a template that has everything loaded.
+
+The template is started when the first build is, and ends with us. Where it died a new one is started: its children have
+died with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+TEMPLATE = (sys.executable, "-m", "assetpipe.batch.template")
+MOST = 200_000
+"""Bytes of a message."""
+Environment = Mapping[str, str]
+
+
+class Started(Protocol):
+    """A child, ours or the template's."""
+
+    @property
+    def pid(self) -> int:
+        """0: it has been asked for and is not born yet."""
+
+    def poll(self) -> int | None:
+        """Its exit code, negative for a signal; None while it lives."""
+
+    def kill(self) -> None:
+        """Also when it is not born yet."""
+
+
+def spawn(command: Sequence[str], folder: Path, environment: Environment, said: tuple[int, int]) -> Started:
+    """`said`: where its stdout and stderr go."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=said[0],
+        stderr=said[1],
+        start_new_session=True,
+    )
+
+
+class Forked:
+    def __init__(self, template: Template) -> None:
+        self._template = template
+        self.pid = 0
+        self.code: int | None = None
+
+    def poll(self) -> int | None:
+        if self.code is None:
+            self._template.listen()
+        return self.code
+
+    def kill(self) -> None:
+        if self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        else:
+            self._template.end()
+
+
+class Template:
+    """One process to fork from, and all that it forked. Safe to use from several threads."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._lock = threading.Lock()
+        self._scratch = tempfile.mkdtemp(prefix="assetpipe-template-")
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [*TEMPLATE, str(theirs.fileno())],
+                env={**environment, "TMPDIR": self._scratch},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._unborn: deque[Forked] = deque()
+        self._alive: dict[int, Forked] = {}
+        self.works = False
+        """It has forked somebody."""
+
+    @property
+    def gone(self) -> bool:
+        return self._process.poll() is not None
+
+    def fork(self, folder: Path, environment: Environment, said: tuple[int, int]) -> Started:
+        child = Forked(self)
+        message = json.dumps({"folder": str(folder), "environment": dict(environment)}).encode()
+        with self._lock:
+            self._unborn.append(child)
+            try:
+                socket.send_fds(self._line, [message], list(said))
+            except OSError:
+                self._bury()
+        return child
+
+    def listen(self) -> None:
+        """To all that it has said by now."""
+        with self._lock:
+            while True:
+                try:
+                    said = self._line.recv(MOST, socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    return None
+                except OSError:
+                    said = b""
+                if not said:
+                    return self._bury()  # it is dead
+                self._hear(json.loads(said))
+
+    def end(self) -> None:
+        """And whom it forked."""
+        self._process.kill()
+        self._process.wait()
+        with self._lock:
+            self._bury()
+
+    def _hear(self, said: dict[str, int]) -> None:
+        if "code" in said:
+            self._alive.pop(said["pid"]).code = said["code"]
+        else:
+            child = self._unborn.popleft()
+            child.pid, self.works = said["pid"], True
+            self._alive[child.pid] = child
+
+    def _bury(self) -> None:
+        """Whom it forked dies with it, by the system's hand."""
+        for child in (*self._unborn, *self._alive.values()):
+            child.code = -signal.SIGKILL
+        self._unborn.clear()
+        self._alive.clear()
+        self._line.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+class Nursery:
+    """Where children that build come from. A template that dies before it has forked anybody is not tried again."""
+
+    def __init__(self) -> None:
+        self._template: Template | None = None
+        self._works = True
+
+    def start(self, command: Sequence[str], folder: Path, environment: Environment, said: tuple[int, int]) -> Started:
+        if self._template and self._template.gone:
+            self._works = self._template.works
+            self.close()
+        if not self._works:
+            return spawn(command, folder, environment, said)
+        self._template = self._template or Template(environment)
+        return self._template.fork(folder, environment, said)
+
+    def close(self) -> None:
+        """After the last child."""
+        if self._template:
+            self._template.end()
+            self._template = None
+
+
+def may_fork(device: str) -> bool:
+    """CUDA does not survive a fork."""
+    return device == "cpu" or not any(Path(each).exists() for each in ("/proc/driver/nvidia", "/dev/dxg"))
