@@ -167,8 +167,9 @@ def _seen(job: Job, scene: Scene) -> Scene:
 
 
 def _merged(job: Job, scene: Scene, textures: TextureCache) -> Merged:
-    if job.config.textures.atlas != "never":
-        job.say("step", f"merging {len(scene.materials):,} material{'s'[: len(scene.materials) != 1]}", 0.09)
+    if job.config.textures.atlas == "never":
+        return Merged(scene)
+    job.say("step", f"merging {len(scene.materials):,} material{'s'[: len(scene.materials) != 1]}", 0.09)
     sides = [level.texture_px for level in job.config.levels.values()]
     return merge(scene, job.config.textures, Sizes(max(sides), min(sides)), _pictures(textures))
 

@@ -15,7 +15,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from assetpipe import carve, pipeline
+from assetpipe import carve, pipeline, poster
 from assetpipe.asset import Json
 from assetpipe.carve import Job
 from assetpipe.config import Config, load_config
@@ -86,7 +86,7 @@ class Worked:
 
 
 def build(source: Path, out: Path, settings: Config, shelf: Shelf | None = None, **job: Any) -> Worked:
-    """For real, with every call of an expensive step counted."""
+    """For real but for a smaller poster, with every call of an expensive step counted."""
     worked = Worked()
     folder = out / source.stem
     with counted(worked.calls):
@@ -100,6 +100,7 @@ def counted(calls: Counter[str]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module, name, word in COUNTED:
             patch.setattr(module, name, _counting(getattr(module, name), word, calls))
+        patch.setattr(poster, "POSTER_PX", 64)
         yield
 
 
