@@ -39,6 +39,8 @@ class Subject:
     """How often races are run: less where a call takes long."""
     large: int = 40_000_000
     """Bytes of a large body: several parts where a store sends parts."""
+    guards_deletion: bool = True
+    """A deletion's condition is looked at while nobody else can write."""
 
 
 Opener = Callable[[pytest.FixtureRequest, Path], AbstractContextManager[Subject]]

@@ -177,7 +177,8 @@ def _subject(server: Server) -> Iterator[Subject]:
     store = again()
     # To moto every upload in parts began in 2010, so a sweep would end those of the living. test_s3 sends it parts.
     large = 9_000_000 if server.name == "moto" else 12_000_000
-    yield Subject(store, again, plant, rot, writer=store, rounds=2, large=large)
+    guards = server.name != "ceph"  # in 39 of 150 races RGW 20.2 deleted what had just been moved
+    yield Subject(store, again, plant, rot, writer=store, rounds=2, large=large, guards_deletion=guards)
 
 
 def _on(name: str) -> Entry:

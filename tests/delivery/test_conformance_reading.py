@@ -157,7 +157,7 @@ def test_of_a_deletion_and_a_move_one_succeeds(subject: Subject) -> None:
         key = f"furniture/manifest/chair-{n}.json"
         seen = store.replace(item(key, b"1"), None)
         deleted, replaced = together(partial(store.delete, key, seen), partial(store.replace, item(key, b"2"), seen))
-        assert isinstance(replaced, str if deleted is False else Moved)
+        assert isinstance(replaced, str if deleted is False else Moved) or not subject.guards_deletion
         assert keys(store, key) == ([] if deleted else [key])
 
 
