@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -82,6 +82,8 @@ class Attempt:
     """How far it strays, and where; None: not at all."""
     left_out: Bools | None = None
     """(pieces,) that are not there at all, so that nothing can bring them nearer."""
+    copy: Copy | None = None
+    """That the next level's descent may go on from."""
 
     def __lt__(self, other: Attempt) -> bool:
         return self.level.deviation.max < other.level.deviation.max
@@ -107,16 +109,24 @@ def _levels(joined: Joined, targets: Sequence[Target]) -> Iterator[Decimated]:
 
 
 def _settle(plan: Plan, group: Sequence[int]) -> dict[int, Attempt]:
-    """Again from the start where levels strayed farther than they may, until none does that has triangles to spare."""
-    best = last = _descend(plan, group)
-    for _ in range(ROUNDS):
-        astray = {at: _astray(plan, at, attempt) for at, attempt in last.items()}
-        astray = {at: places for at, places in astray.items() if len(places.faces)}
-        surface = reduce(raise_doubts, astray.values(), plan.surface)
-        plan = replace(plan, surface=surface)
-        last = _descend(plan, list(astray))
-        best = {at: min(last.get(at, attempt), attempt) for at, attempt in best.items()}
+    """Again, from the next finer level on, where levels strayed farther than they may."""
+    best = _descend(plan, group)
+    for finer, at in zip([None, *group], group, strict=False):
+        plan, best[at] = _again(plan, at, best[at], best[finer].copy if finer is not None else None)
     return best
+
+
+def _again(plan: Plan, at: int, attempt: Attempt, after: Copy | None) -> tuple[Plan, Attempt]:
+    """Until the level strays no farther than it may or has no triangles to spare; and the plan with all doubts."""
+    best = last = attempt
+    for _ in range(ROUNDS):
+        astray = _astray(plan, at, last)
+        if not len(astray.faces):
+            break
+        plan = replace(plan, surface=raise_doubts(plan.surface, astray))
+        last = _descend(plan, [at], after)[at]
+        best = min(last, best)
+    return plan, best
 
 
 def _astray(plan: Plan, at: int, attempt: Attempt) -> Astray:
@@ -129,14 +139,12 @@ def _astray(plan: Plan, at: int, attempt: Attempt) -> Astray:
     return find_astray(plan.joined, attempt.apart, allowed).on(there)
 
 
-def _descend(plan: Plan, group: Sequence[int]) -> dict[int, Attempt]:
+def _descend(plan: Plan, group: Sequence[int], after: Copy | None = None) -> dict[int, Attempt]:
     """For targets that leave out the same crowd."""
     from assetpipe.geometry.kernels.collapse import collapse  # compiled on first use
 
-    if not group:
-        return {}
     start = without(plan.surface, plan.pieces, plan.crowded[group[0]])
-    copies = collapse(start, [plan.targets[at] for at in group])
+    copies = collapse(start, [plan.targets[at] for at in group], after)
     with ThreadPoolExecutor(THREADS) as pool:  # splitting and measuring are numpy and kernels: both let go of the lock
         return dict(zip(group, pool.map(partial(_finish, plan), group, copies), strict=True))
 
@@ -144,9 +152,9 @@ def _descend(plan: Plan, group: Sequence[int]) -> dict[int, Attempt]:
 def _finish(plan: Plan, at: int, copy: Copy) -> Attempt:
     target, crowded = plan.targets[at], plan.crowded[at]
     small = unseen(plan.pieces, 2 * target.error) & ~crowded
-    copy = replace(copy, surface=without(copy.surface, plan.pieces, small))
-    notes = _notes(copy, target, int(small.sum()), int(crowded.sum()))
-    return _attempt(plan.joined, copy, notes, small | crowded, 2 * target.error)
+    seen = replace(copy, surface=without(copy.surface, plan.pieces, small))
+    notes = _notes(seen, target, int(small.sum()), int(crowded.sum()))
+    return replace(_attempt(plan.joined, seen, notes, small | crowded, 2 * target.error), copy=copy)
 
 
 def _descents(crowded: Sequence[Bools]) -> Iterator[list[int]]:

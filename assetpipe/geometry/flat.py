@@ -15,8 +15,8 @@ from assetpipe.asset import Array, Primitive
 from assetpipe.geometry.creases import creased_normals, find_hinges
 from assetpipe.geometry.directions import square_to
 from assetpipe.geometry.kernels.facets import flat_triangles
-from assetpipe.groups import label_groups
 from assetpipe.geometry.welding import first_equal, map_vertices, weld
+from assetpipe.groups import label_groups
 
 Bools = NDArray[np.bool_]
 COS_TOLERANCE = float(np.cos(np.radians(1.0)))

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.geometry.directions import crosses
-from assetpipe.groups import label_groups
 from assetpipe.geometry.surface import Ints, Surface
+from assetpipe.groups import label_groups
 
 Doubles = NDArray[np.float64]
 Bools = NDArray[np.bool_]

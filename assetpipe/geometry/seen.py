@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.asset import Floats
-from assetpipe.groups import label_groups
 from assetpipe.geometry.sights import Bools, Sights
+from assetpipe.groups import label_groups
 from assetpipe.queries.visibility import ROWS, THREADS, Ints, Onlookers
 
 QUICK = 8  # rays from each face

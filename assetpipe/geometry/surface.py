@@ -9,6 +9,7 @@ are metres everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,5 +71,7 @@ class Copy:
     """Metres: the kernel's own estimate of how far the surface strays."""
     reached: bool
     """False: nothing more could be collapsed and `triangles` is still exceeded."""
-    stage: int = 1
+    stage: int
     """Of the rights that it took to get there, or to a finer level: see kernels/collapse.py."""
+    rest: Any
+    """The descent as it was there, to go on from."""

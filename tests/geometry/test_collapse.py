@@ -202,6 +202,31 @@ def test_one_descent_is_as_good_as_several(globe: Surface) -> None:
     assert together[0].error <= together[1].error <= together[2].error
 
 
+def test_a_descent_goes_on_from_a_copy(globe: Surface) -> None:
+    """As often as one likes, to the bytes of the descent that never stopped."""
+    fine, coarse = collapse(globe, [Target(1500, 0.0), Target(300, 0.0)])
+    for _ in range(2):
+        resumed = collapse(globe, [Target(300, 0.0)], fine)[0]
+        assert same_bytes(resumed.surface, coarse.surface)
+        assert resumed.error == coarse.error
+
+
+def test_a_descent_that_goes_on_heeds_new_doubts(globe: Surface) -> None:
+    """Where the estimate is doubted since, more triangles stay; elsewhere as many as before."""
+    fine = collapse(globe, [Target(3000, 0.0)])[0]
+    target = Target(3000, 3 * fine.error)
+    doubting = globe.doubting(np.where(globe.positions[:, 1] > 0, 4.0, 1.0).astype(np.float32))
+    believed, doubted = (halves(collapse(surface, [target], fine)[0].surface) for surface in (globe, doubting))
+    assert doubted[1] > 2 * believed[1]
+    assert doubted[0] == pytest.approx(believed[0], rel=0.15)
+
+
+def halves(model: Surface) -> list[int]:
+    """Triangles in the lower half and in the upper."""
+    above = model.positions[faces_of(model)][:, :, 1].mean(axis=1) > 0
+    return [int((~above).sum()), int(above.sum())]
+
+
 def test_the_source_is_not_changed(globe: Surface) -> None:
     """Arrays that went in are as they were, and may be read-only."""
     before = replace(globe, positions=globe.positions.copy(), attributes=globe.attributes.copy())

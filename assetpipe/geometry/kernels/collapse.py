@@ -26,6 +26,7 @@ from assetpipe.geometry.kernels.exhaust import LAST_STAGE, Rules, exhaust, side_
 from assetpipe.geometry.kernels.founding import found
 from assetpipe.geometry.kernels.pieces import drop_pieces
 from assetpipe.geometry.kernels.records import NEVER
+from assetpipe.geometry.kernels.rest import keep, take_up
 from assetpipe.geometry.kernels.state import State, as_mesh, extract, lay_out, with_own_scratch
 from assetpipe.geometry.surface import Copy, Surface, Target
 from assetpipe.kernels import load
@@ -38,19 +39,25 @@ ALONE = 20_000
 """Vertices below which a second thread is not worth its start."""
 
 
-def collapse(surface: Surface, targets: Sequence[Target]) -> list[Copy]:
-    """Targets come fine to coarse. Each level has the fewest triangles within its error, and never more than it may."""
+def collapse(surface: Surface, targets: Sequence[Target], after: Copy | None = None) -> list[Copy]:
+    """Targets come fine to coarse. Each level has the fewest triangles within its error, and never more than it may.
+    `after` a finer copy of the same surface the descent goes on from there, under the surface's doubts of today."""
     load("assetpipe.geometry.kernels.sweep")
     load("assetpipe.geometry.kernels.founding")
-    state = lay_out(surface)
-    _found(state)
-    copies, stage = [], 1
+    state, stage = (_begin(surface), 1) if after is None else (take_up(after.rest, surface.doubts), after.stage)
+    copies: list[Copy] = []
     for target in targets:
         state = _descend(state, target)
         stage = max(stage, state.weighed[0])
         error = STRAY * float(np.sqrt(state.arrays["worst"][0])) / state.scale
-        copies.append(Copy(extract(state, surface), error, state.drawn <= target.triangles, stage))
+        copies.append(Copy(extract(state, surface), error, state.drawn <= target.triangles, stage, keep(state)))
     return copies
+
+
+def _begin(surface: Surface) -> State:
+    state = lay_out(surface)
+    _found(state)
+    return state
 
 
 def _found(state: State) -> None:

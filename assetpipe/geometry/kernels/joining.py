@@ -194,6 +194,7 @@ def join(m: Mesh, v: int, s: int, n: int, x: wp.vec3d):
     end = relink(m, v, u, n, s, -1, 0, both)
     relink(m, v, u, nu, s, end, RING, both)
     m.head[u] = -1
+    m.heir[u] = v
     kv = int(m.kind[v])
     ku = int(m.kind[u])
     m.kind[v] = wp.int8(wp.max(kv & SORT, ku & SORT) | ((kv | ku) & RIM))

@@ -64,6 +64,7 @@ class Mesh:
     copies: wp.array(dtype=wp.int32)  # (f,)
     head: wp.array(dtype=wp.int32)  # (v,) first corner
     slot: wp.array(dtype=wp.int32)  # (v,) row in `near`, counted from a clock that only rises
+    heir: wp.array(dtype=wp.int32)  # (v,) the vertex that each was joined to, or itself
     kind: wp.array(dtype=wp.int8)  # (v,) INNER, CURVE or JUNCTION, and RIM
     record: wp.array(dtype=vec16f)  # (v,)
     key: wp.array(dtype=wp.float32)  # (v,) no edge that it owns costs less; an edge belongs to its lower vertex

@@ -24,8 +24,8 @@ KERNEL_TYPES = {
     "record": vec16f,
     "solved": wp.vec4f,
 }
-OF_VERTICES, OF_WEDGES = ("record", "key"), ("solved", "carried", "weight", "seed")
-SCRATCH = ("next", "head", "slot", "kind", "ring", "near", "choice", "counts")
+OF_VERTICES, OF_WEDGES = ("record", "key", "kind"), ("solved", "carried", "weight", "seed")
+SCRATCH = ("next", "head", "slot", "heir", "ring", "near", "choice", "counts")
 """Made anew whenever faces are laid out anew."""
 
 
@@ -46,6 +46,8 @@ class State:
     """(3,) metres, float32: the internal origin."""
     uv_sets: int
     """Of the surface."""
+    home: Array
+    """(v of the surface,) the vertex that each is, or was joined to before the arrays were last laid out; -1: gone."""
 
     weighed: tuple[int, float] = (0, 0.0)
     """The stage and the gate that the keys hold for."""
@@ -101,7 +103,8 @@ def with_own_scratch(state: State) -> State:
 def lay_out(surface: Surface) -> State:
     """Vertices, then wedges and faces, in the order of the Morton curve; faces without three vertices left out."""
     order = morton_order(surface.positions)
-    wedge_rank = _ranks(order)[surface.wedge_vertex]
+    home = _ranks(order)
+    wedge_rank = home[surface.wedge_vertex]
     wedges = order_by(wedge_rank, len(order))
     faces, corners = _lay_out_faces(surface, wedge_rank, wedges)
     centre = _centre(surface.positions)
@@ -113,11 +116,12 @@ def lay_out(surface: Surface) -> State:
         **_lay_out_wedges(surface, wedges, columns, steering),
         "record": _records(take(positions, order) * np.float32(scale), surface.doubts, order),
         "key": np.zeros(len(order), np.float32),
+        "kind": np.zeros(len(order), np.int8),
         "source": _wide(take(positions, surface.wedge_vertex) * np.float32(scale)),
         "mu": _wide((surface.weights[columns].astype(np.float64) * scale) ** 2),
         "worst": np.zeros(1, np.float64),
     }
-    return _thread(State(arrays, faces, steering, columns, scale, centre, surface.uv_sets))
+    return _thread(State(arrays, faces, steering, columns, scale, centre, surface.uv_sets, home))
 
 
 def _lay_out_faces(surface: Surface, wedge_rank: Array, wedges: Array) -> tuple[Array, dict[str, Array]]:
@@ -147,17 +151,26 @@ def _lay_out_wedges(surface: Surface, wedges: Array, columns: Array, steering: i
 
 def compact(state: State) -> State:
     """Only what lives, in the same order. The old state is used up: old and new side by side would be the peak."""
-    arrays = state.arrays
+    arrays, size = state.arrays, len(state.arrays["record"])
     state.workers.clear()
-    faces = np.flatnonzero(state.alive)
+    faces, home = np.flatnonzero(state.alive), _followed(state)
     for name in SCRATCH:
         del arrays[name]
-    vertices, arrays["vertex"] = _used(take(arrays["vertex"].reshape(-1, 3), faces).reshape(-1), len(arrays["record"]))
+    vertices, arrays["vertex"] = _used(take(arrays["vertex"].reshape(-1, 3), faces).reshape(-1), size)
     wedges, arrays["wedge"] = _used(take(arrays["wedge"].reshape(-1, 3), faces).reshape(-1), len(arrays["weight"]))
     kept = {"copies": faces, **dict.fromkeys(OF_VERTICES, vertices), **dict.fromkeys(OF_WEDGES, wedges)}
     for name, rows in kept.items():
         arrays[name] = take(arrays[name], rows)
-    return _thread(replace(state, face=state.face[faces]))
+    numbers = np.append(_ranks(vertices, size), np.int32(-1))
+    return _thread(replace(state, face=state.face[faces], home=numbers[home]))
+
+
+def _followed(state: State) -> Array:
+    """(v of the surface,) where each vertex is by now: heirs have heirs."""
+    heir = state.arrays["heir"]
+    while not np.array_equal(heir, heir[heir]):
+        heir = heir[heir]
+    return np.where(state.home >= 0, heir[state.home], np.int32(-1))
 
 
 def extract(state: State, surface: Surface) -> Surface:
@@ -193,7 +206,7 @@ def _thread(state: State) -> State:
         "next": np.empty(len(state.arrays["vertex"]), np.int32),
         "head": np.full(vertices, -1, np.int32),
         "slot": np.full(vertices, -1, np.int32),
-        "kind": np.zeros(vertices, np.int8),
+        "heir": np.arange(vertices, dtype=np.int32),
         "ring": np.zeros(rows, np.int32),
         "near": np.zeros((rows, NEAR), np.int32),
         "choice": np.zeros((rows, 5), np.float64),
@@ -227,9 +240,9 @@ def _used(index: Array, size: int) -> tuple[Array, Array]:
     return np.flatnonzero(used), take(new, index)
 
 
-def _ranks(order: Array) -> Array:
-    """At which place of `order` each number stands."""
-    ranks = np.empty(len(order), np.int32)
+def _ranks(order: Array, count: int = 0) -> Array:
+    """At which place of `order` each number below `count` stands; -1: nowhere."""
+    ranks = np.full(max(count, len(order)), -1, np.int32)
     ranks[order] = np.arange(len(order), dtype=np.int32)
     return ranks
 

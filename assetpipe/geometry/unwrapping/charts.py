@@ -12,8 +12,8 @@ import numpy as np
 from assetpipe.asset import Array
 from assetpipe.geometry.directions import unit
 from assetpipe.geometry.kernels.chart_growth import grow
-from assetpipe.groups import label_groups
 from assetpipe.geometry.unwrapping.skin import Doubles, Ints, Skin
+from assetpipe.groups import label_groups
 from assetpipe.queries.uv_raster import paint
 
 # Cosine of the most that a triangle leans away from its chart's axis. Statue of 10,000 triangles and assembly of 60

@@ -1,0 +1,24 @@
+"""State -> what is kept of it at a level -> a state that goes on from there, as often as one likes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from assetpipe.geometry.kernels.records import DOUBT
+from assetpipe.geometry.kernels.state import Array, State, compact
+
+
+def keep(state: State) -> State:
+    """A state of its own, to go on from later."""
+    return compact(replace(state, arrays=dict(state.arrays), workers=[]))
+
+
+def take_up(kept: State, doubts: Array | None) -> State:
+    """What was kept, once more, with the doubts (v of the surface,) of today."""
+    state = replace(kept, arrays={name: array.copy() for name, array in kept.arrays.items()}, workers=[])
+    if doubts is not None:
+        there = state.home >= 0
+        np.maximum.at(state.arrays["record"][:, int(DOUBT)], state.home[there], doubts[there] ** 2)
+    return state
