@@ -131,10 +131,14 @@ def _kept(job: Job, source: Source) -> Kept:
 def _encode(job: Job, carved: Carved, textures: TextureCache, kept: Kept) -> Iterator[Glb]:
     """Fine to coarse; textures are decoded once for all levels."""
     for at, lod in enumerate(carved.lods):
-        job.say("step", f"{lod.level}: textures and encoding", 0.4 + 0.5 * at / len(carved.lods))
         key = _encode_key(job.config, lod, kept) if kept.shelf else ""
-        make = partial(fit, lod, job.config.levels[lod.level], job.config, textures)
+        make = partial(_encoded, job, lod, textures, 0.4 + 0.5 * at / len(carved.lods))
         yield kept.through(key, make, glb_codec(lod))
+
+
+def _encoded(job: Job, lod: Lod, textures: TextureCache, fraction: float) -> Glb:
+    job.say("step", f"{lod.level}: textures and encoding", fraction)
+    return fit(lod, job.config.levels[lod.level], job.config, textures)
 
 
 def _encode_key(config: Config, lod: Lod, kept: Kept) -> str:

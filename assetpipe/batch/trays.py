@@ -14,7 +14,8 @@ import re
 import shutil
 import stat
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import BinaryIO
 
 from assetpipe.errors import AssetpipeError
 from assetpipe.log import Event, Report
-from assetpipe.stages.shelf import Shelf
+from assetpipe.stages.shelf import Piece, Shelf, Slot
 from assetpipe.stages.tray import ASK, BAD, FOLDERS, GIVEN, MADE, TRAY
 
 ENTRY = re.compile(r"[a-z]{1,20}-[0-9a-f]{40}")
@@ -30,9 +31,36 @@ TICK = 0.02
 """Seconds between two looks at the trays."""
 PIECE = 1 << 20
 """Bytes in memory at a time."""
-MOST_BYTES = 4_000_000_000
-MOST_ENTRIES = 64
-"""That one child may lay down, and ask for; a build makes seven."""
+PAUSE = 60.0
+"""Seconds that a shelf which has failed is left alone: whoever cannot be reached keeps everybody waiting."""
+MOST_BYTES, MOST_WISHES = 2_000_000_000, 64
+"""That one child may lay down, and how often anything may be done for it. A build makes seven entries of 50 MB."""
+
+
+class _ShelfFault(Exception):
+    """Of the shelf itself; what goes wrong in a tray is its child's business."""
+
+
+class _Nowhere:
+    """A shelf that nothing is in, and nothing is put on."""
+
+    place = "nowhere"
+
+    def open(self, _name: str) -> None:
+        return None
+
+    def write(self, _name: str, _pieces: Iterable[Piece]) -> None: ...
+
+    def remove(self, _name: str) -> None: ...
+
+    def slots(self) -> Iterator[Slot]:
+        return iter(())
+
+    def trim(self) -> int:
+        return 0
+
+
+NOWHERE: Shelf = _Nowhere()
 
 
 @dataclass
@@ -41,8 +69,8 @@ class _Tray:
     source: Path
     folders: dict[str, int]
     """Open, by name."""
-    taken: int = 0
-    asked: int = 0
+    wishes: int = 0
+    bytes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     sha256: str = ""
 
@@ -54,6 +82,7 @@ class Trays:
         self._shelf, self._report = shelf, report
         self._trays: dict[Path, _Tray] = {}
         self._over = threading.Event()
+        self._not_before = 0.0
         self._untidy = False
         self._thread = threading.Thread(target=self._serve_all, name="trays", daemon=True)
 
@@ -115,11 +144,17 @@ class Trays:
     def _do(self, tray: _Tray, do: Callable[[Shelf, _Tray, str], None], entry: str) -> None:
         """What the shelf refuses is said, and costs time only."""
         assert self._shelf is not None
+        tray.wishes += 1
+        if tray.wishes > MOST_WISHES:
+            return
+        shelf = self._shelf if time.monotonic() >= self._not_before else NOWHERE
         try:
-            do(self._shelf, tray, entry)
-        except (OSError, AssetpipeError) as fault:
-            said = fault.message if isinstance(fault, AssetpipeError) else f"{self._shelf.place}: {fault}"
-            self._report(Event("warning", tray.asset, f"stages are not kept: {said}"))
+            do(shelf, tray, entry)
+        except _ShelfFault as fault:
+            self._not_before = time.monotonic() + PAUSE
+            self._report(Event("warning", tray.asset, f"stages are not kept: {fault}"))
+        except OSError:
+            pass
 
     def _tidy(self) -> None:
         assert self._shelf is not None
@@ -130,13 +165,12 @@ class Trays:
 def _answer(shelf: Shelf, tray: _Tray, entry: str) -> None:
     """A file that is empty says no, also where the shelf has failed."""
     _forget(tray.folders[ASK], entry)
-    tray.asked += 1
-    if tray.asked > MOST_ENTRIES:
-        return
     partial = f".partial-{entry}"
     try:
         with _writing(tray.folders[GIVEN], partial) as out:
-            found = shelf.open(_name(tray, entry))
+            name = _name(tray, entry)
+            with _blaming(shelf):
+                found = shelf.open(name)
             if found is not None:
                 with found:
                     shutil.copyfileobj(found, out, PIECE)
@@ -148,23 +182,41 @@ def _answer(shelf: Shelf, tray: _Tray, entry: str) -> None:
 
 
 def _take(shelf: Shelf, tray: _Tray, entry: str) -> None:
-    handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=tray.folders[MADE])
-    _forget(tray.folders[MADE], entry)
-    with os.fdopen(handle, "rb") as file:
+    try:
+        handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=tray.folders[MADE])
+    finally:
+        _forget(tray.folders[MADE], entry)
+    try:
         status = os.fstat(handle)
-        tray.taken += 1
-        if stat.S_ISREG(status.st_mode) and status.st_size <= MOST_BYTES and tray.taken <= MOST_ENTRIES:
-            shelf.write(_name(tray, entry), _pieces(file, status.st_size))
+        tray.bytes += status.st_size
+        if stat.S_ISREG(status.st_mode) and tray.bytes <= MOST_BYTES:
+            name = _name(tray, entry)
+            with _blaming(shelf):
+                shelf.write(name, _pieces(handle, status.st_size))
+    finally:
+        os.close(handle)
 
 
 def _remove(shelf: Shelf, tray: _Tray, entry: str) -> None:
     _forget(tray.folders[BAD], entry)
-    shelf.remove(_name(tray, entry))
+    name = _name(tray, entry)
+    with _blaming(shelf):
+        shelf.remove(name)
 
 
-def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+@contextmanager
+def _blaming(shelf: Shelf) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        raise _ShelfFault(f"{shelf.place}: {fault.strerror or fault}") from fault
+    except AssetpipeError as fault:
+        raise _ShelfFault(fault.message) from fault
+
+
+def _pieces(file: int, size: int) -> Iterator[bytes]:
     """No more than it had when we looked."""
-    while size > 0 and (piece := file.read(min(PIECE, size))):
+    while size > 0 and (piece := os.read(file, min(PIECE, size))):
         size -= len(piece)
         yield piece
 
