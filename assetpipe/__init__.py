@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         open_run,
         publish,
     )
-    from assetpipe.batch.calls import batch_status, plan_batch, run_batch, submit_batch, work_batch
+    from assetpipe.batch.calls import batch_status, nightly_batch, plan_batch, run_batch, submit_batch, work_batch
 
 __all__ = [
     "__version__",
@@ -62,6 +62,7 @@ __all__ = [
     "doctor",
     "ingest",
     "inspect",
+    "nightly_batch",
     "open_run",
     "plan_batch",
     "publish",

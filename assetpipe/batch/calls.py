@@ -13,6 +13,7 @@ from assetpipe.log import Report, silent
 
 if TYPE_CHECKING:
     from assetpipe.batch.aws import Submission
+    from assetpipe.batch.nightly import Night
     from assetpipe.batch.plan import Item
     from assetpipe.batch.planning import Plan
     from assetpipe.batch.run import Summary
@@ -120,6 +121,32 @@ def submit_batch(
     given = read_bytes(str(config), settings.publish) if config else b""
     ask = aws.Ask(batch_client(settings.publish), open_store(to, settings.publish), run, given)
     return aws.submit(items, settings, ask)
+
+
+def nightly_batch(
+    uploads: str,
+    *,
+    to: str,
+    run: str = "nightly",
+    config: Path | None = None,
+    queue: str | None = None,
+    gpu_queue: str | None = None,
+    job_definition: str | None = None,
+    again: bool = False,
+    dry_run: bool = False,
+) -> Night:
+    """What is new in `uploads` (s3://bucket/folder/<category>/...) since the last night of this name, or would come out
+    otherwise now, goes to AWS Batch; `again`: what has failed goes again, too."""
+    from assetpipe.batch import aws
+    from assetpipe.batch.cloud import batch_client, config_at
+    from assetpipe.batch.nightly import Wishes, submit_night
+    from assetpipe.batch.working import run_name
+    from assetpipe.delivery.open_store import open_store
+
+    settings = with_batch(config_at(config), queue=queue, gpu_queue=gpu_queue, job_definition=job_definition)
+    store, client = open_store(to, settings.publish), batch_client(settings.publish)
+    ask = aws.Ask(client, store, run_name(run), config.read_bytes() if config else b"")
+    return submit_night(uploads, settings, ask, Wishes(config, again, dry_run))
 
 
 def batch_status(run: str, *, to: str, config: Path | str | None = None, lines: int = 10) -> Status:

@@ -62,7 +62,7 @@ def plan_sources(names: Sequence[str], wanted: Wanted) -> Plan:
     found = sorted(set(find_sources(names)), key=lambda each: (each.asset or "", each.source, str(each)))
     if not found:
         raise MissingFile("E_NO_SOURCES", f"{' '.join(names)}: nothing that can be read lies there")
-    items = [_item(each, wanted) for each in found]
+    items = [plan_item(each, wanted) for each in found]
     unique, twice = _unique(items)
     _refuse_twins(unique)
     mine = shard(unique, *wanted.part)
@@ -70,7 +70,7 @@ def plan_sources(names: Sequence[str], wanted: Wanted) -> Plan:
     return Plan(tuple(fresh), tuple(sorted([*twice, *published], key=lambda each: each.source)))
 
 
-def _item(found: Found, wanted: Wanted) -> Item:
+def plan_item(found: Found, wanted: Wanted) -> Item:
     asset = found.asset or slug(Path(found.source).stem)
     if not SLUG.fullmatch(asset):
         raise UsageError("E_ASSET_NAME", f"{found.source}: {asset!r} cannot name an asset", hint=f"use {SLUG_RULE}")

@@ -28,14 +28,19 @@ def split_url(url: str) -> tuple[str, str]:
 
 
 def list_objects(bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
-    """Keys and sizes in bytes. What ends in a slash stands for a folder, and is none of them."""
+    """Keys and sizes in bytes."""
+    return ((key, size) for key, size, _ in list_versions(bucket, prefix))
+
+
+def list_versions(bucket: str, prefix: str) -> Iterator[tuple[str, int, str]]:
+    """Keys, sizes in bytes and entity tags. What ends in a slash stands for a folder, and is none of them."""
     from assetpipe.delivery.faults import explaining
 
     with explaining(f"s3://{bucket}/{prefix}"):
         for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for each in page.get("Contents", ()):
                 if not each["Key"].endswith("/"):
-                    yield each["Key"], each["Size"]
+                    yield each["Key"], each["Size"], each["ETag"]
 
 
 def fetch_source(url: str, folder: Path, limit: int) -> Path:

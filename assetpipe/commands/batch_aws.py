@@ -16,7 +16,7 @@ import click
 
 from assetpipe.commands import options as opt
 from assetpipe.commands.batch import batch
-from assetpipe.commands.batch_tables import show_status, show_submission
+from assetpipe.commands.batch_tables import show_night, show_status, show_submission
 from assetpipe.commands.talk import print_json, reporter
 from assetpipe.errors import SomeFailed, TryAgain
 from assetpipe.log import Event, Report
@@ -27,6 +27,10 @@ LAST_RESORT = 13.0
 """Seconds after a drain began until we leave, whatever is still going on: with the time until a notice is seen, below
 20. Every step of a publish may be cut off."""
 to = click.option("--to", required=True, metavar="STORE", help="A folder or s3://bucket/prefix.")
+publish_to = click.option("--to", required=True, metavar="STORE", help="Where workers publish: s3://bucket/prefix.")
+queue = click.option("--queue", metavar="Q", help="Job queue, instead of the config's.")
+gpu_queue = click.option("--gpu-queue", metavar="Q", help="Job queue of what gains from a GPU.")
+job_definition = click.option("--job-definition", metavar="D", help="Job definition, instead of the config's.")
 
 
 @batch.command(epilog=opt.EXIT_CODES)
@@ -121,12 +125,12 @@ def _last_resort(draining: threading.Event, report: Report) -> Iterator[None]:
 
 @batch.command(epilog=opt.EXIT_CODES)
 @click.argument("plan", metavar="PLAN")
-@click.option("--to", required=True, metavar="STORE", help="s3://bucket/prefix: where the workers publish.")
+@publish_to
 @click.option("--run", metavar="RUN", default="", help="Name of the run. [default: made of plan, config and version]")
 @opt.config_file
-@click.option("--queue", metavar="Q", help="Job queue, instead of the config's.")
-@click.option("--gpu-queue", metavar="Q", help="Job queue of what gains from a GPU.")
-@click.option("--job-definition", metavar="D", help="Job definition, instead of the config's.")
+@queue
+@gpu_queue
+@job_definition
 @click.option("--dry-run", is_flag=True, help="Say which jobs there would be; write nothing, ask nobody.")
 @opt.as_json
 def submit(plan: str, to: str, run: str, config_file: Path | None, **options: Any) -> None:
@@ -145,6 +149,34 @@ def submit(plan: str, to: str, run: str, config_file: Path | None, **options: An
     as_json = options.pop("as_json")
     submission = submit_batch(plan, to=to, run=run, config=config_file, **options)
     print_json(asdict(submission)) if as_json else show_submission(submission)
+
+
+@batch.command(epilog=opt.EXIT_CODES)
+@click.argument("uploads", metavar="UPLOADS")
+@publish_to
+@click.option("--run", metavar="RUN", default="nightly", show_default=True, help="Name of all nights.")
+@opt.config_file
+@queue
+@gpu_queue
+@job_definition
+@click.option("--again", is_flag=True, help="What has failed, too, although nothing about it has changed.")
+@click.option("--dry-run", is_flag=True, help="Say which jobs there would be; write nothing, submit nothing.")
+@opt.as_json
+def nightly(uploads: str, to: str, run: str, config_file: Path | None, as_json: bool, **options: Any) -> None:
+    """Submit what is new in a folder of uploads: what a schedule starts.
+
+    UPLOADS is s3://bucket/folder/; the first folder below it is the category, as for uploads that are built at once.
+    What was made of the same object by the same config and version is known from the nights before and left out; so is
+    what has failed. While jobs of the night before are at work nothing is submitted.
+
+    \b
+    Example:
+      assetpipe batch nightly s3://shop-sources/incoming/ --to s3://shop-models --config shop.toml
+    """
+    from assetpipe.batch.calls import nightly_batch
+
+    night = nightly_batch(uploads, to=to, run=run, config=config_file, **options)
+    print_json(asdict(night)) if as_json else show_night(night)
 
 
 @batch.command(epilog=opt.EXIT_CODES)

@@ -11,16 +11,38 @@ from assetpipe.log import printable
 
 if TYPE_CHECKING:
     from assetpipe.batch.aws import Job, Submission
+    from assetpipe.batch.nightly import Night
     from assetpipe.batch.status import FailedJob, Spent, Status
 
 FAILURES = 20
 """Shown in full; `--json` has all."""
+WHY = {
+    "category": "lies in no folder that can be a category",
+    "name": "no name of an asset can be made of it",
+    "twin": "{} has the same name",
+}
 
 
 def show_submission(submission: Submission) -> None:
     for job in submission.jobs:
         click.echo(_job(job))
     click.echo(f"run {submission.run}: {submission.assets:,} assets in {len(submission.jobs)} jobs")
+
+
+def show_night(night: Night) -> None:
+    for each in night.passed:
+        if each.reason not in ("done", "failed"):
+            _say(f"left out: {each.source}: {WHY[each.reason].format(each.other)}")
+    if night.busy:
+        click.echo(f"{night.busy:,} jobs of the night before are still at work: nothing is submitted")
+        return
+    click.echo(
+        f"{night.count('done'):,} are as they were, {night.count('failed'):,} failed before and are as they were"
+    )
+    if night.submission:
+        show_submission(night.submission)
+    else:
+        click.echo("nothing is new")
 
 
 def show_status(status: Status) -> None:

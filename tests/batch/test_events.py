@@ -204,7 +204,7 @@ def test_who_was_killed_before_telling_has_it_told_by_the_next_attempt(tmp_path:
 
 
 def test_calls_take_ten_events_and_256_kilobytes() -> None:
-    """Twenty-five small ones are three calls; large ones go alone; one that no call takes is said and stops no other."""
+    """Twenty-five small ones are three calls; large ones go alone; one that no call takes is said; the others go."""
     accepted = {"FailedEntryCount": 0, "Entries": [{"EventId": "x"}] * 10}
     with service(accepted) as busy:
         messenger = on(busy)
