@@ -50,7 +50,9 @@ def raise_doubts(surface: Surface, astray: Astray) -> Surface:
     factors = np.ones(len(surface.positions), np.float32)
     np.maximum.at(factors, vertices[astray.faces], np.minimum(MARGIN * astray.excess, MOST)[:, None])
     for _ in range(RINGS):
-        np.maximum.at(factors, vertices, factors[vertices].max(axis=1)[:, None])
+        around = factors[vertices].max(axis=1)
+        near = np.flatnonzero(around > 1)
+        np.maximum.at(factors, vertices[near], around[near, None])
     return surface.doubting(factors if surface.doubts is None else surface.doubts * factors)
 
 
