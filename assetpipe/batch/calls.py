@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -181,13 +182,15 @@ def work_batch(
     device: Device = "auto",
     deadline: float = 3600.0,
     lease: float = 60.0,
+    cache: Path | str | None = None,
     drain: Drain | None = None,
     metrics: TextIO | None = None,
     report: Report = silent,
 ) -> Worked:
     """Build and publish a slice of a plan, as jobs do: group `index` of it, or all. What is done is skipped. `drain`:
-    whoever starts it has the work broken off; what is `left` is done by the same call again. `metrics` gets lines of
-    each asset, for CloudWatch."""
+    whoever starts it has the work broken off; what is `left` is done by the same call again. `cache`: where results
+    of stages are kept, nowhere where neither it nor $ASSETPIPE_STAGES says. `metrics` gets lines of each asset, for
+    CloudWatch."""
     from assetpipe.batch.cloud import config_at
     from assetpipe.batch.metrics import Metrics
     from assetpipe.batch.news import end_of
@@ -195,15 +198,17 @@ def work_batch(
     from assetpipe.batch.work import Work, do_work
     from assetpipe.batch.working import here, slice_of
     from assetpipe.publishing import open_run
+    from assetpipe.stages.open_shelf import OFF, VARIABLE, open_shelf
 
     settings = config_at(config).publish
+    shelf = open_shelf(cache or os.environ.get(VARIABLE, OFF), settings)
     chosen = slice_of(str(plan), run, index, settings)
     with (
         TemporaryDirectory(prefix="assetpipe-work-") as scratch,
         open_run(to, settings, report=report) as shop,
     ):
         shop.name = chosen.run
-        order = Work(chosen.items, chosen.run, here(), Path(scratch), device, deadline, lease, report)
+        order = Work(chosen.items, chosen.run, here(), Path(scratch), device, deadline, lease, shelf, report)
         if metrics:
             order = replace(order, tell=Metrics(metrics, {"run": chosen.run}).tell)
         worked = do_work(order, shop, drain or Drain())

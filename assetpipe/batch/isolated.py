@@ -9,6 +9,7 @@ from pathlib import Path
 
 from assetpipe.batch.machine import processes
 from assetpipe.batch.order import Order, Outcome
+from assetpipe.batch.trays import Trays
 from assetpipe.batch.worker import CHILD, Verdict, Worker
 from assetpipe.errors import AssetpipeError, LimitExceeded, SourceError, TryAgain
 from assetpipe.log import Report
@@ -31,6 +32,8 @@ class Watch:
     """seconds"""
     memory: int
     """bytes"""
+    trays: Trays
+    """Over which it is handed results of stages."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ def run_stage(order: Order, folder: Path, watch: Watch) -> Ran:
 
 def _run(order: Order, folder: Path, watch: Watch) -> tuple[Verdict, int]:
     worker = Worker(order, folder, CHILD, grace=GRACE)
+    if order.stages:
+        watch.trays.lay(folder, order.item.asset, Path(order.source))
     try:
         measured = 0.0
         while not worker.gone():
@@ -73,6 +78,7 @@ def _run(order: Order, folder: Path, watch: Watch) -> tuple[Verdict, int]:
             time.sleep(TICK)
     for event in worker.listen():
         watch.report(event)
+    watch.trays.clear(folder)
     return worker.verdict(), worker.peak
 
 

@@ -30,6 +30,7 @@ from assetpipe.batch.news import failure_of
 from assetpipe.batch.order import Order, Outcome
 from assetpipe.batch.plan import Item
 from assetpipe.batch.spot import Drain
+from assetpipe.batch.trays import Trays
 from assetpipe.bundle import disk_faults, read_bundle
 from assetpipe.config import Config, load_config
 from assetpipe.delivery.keys import Keys
@@ -39,6 +40,7 @@ from assetpipe.errors import AssetpipeError, ServiceUnavailable, SourceError, Tr
 from assetpipe.log import Event, Report, silent
 from assetpipe.manifest import Manifest
 from assetpipe.publishing import Run as Shop
+from assetpipe.stages.shelf import Shelf
 from assetpipe.version import __version__
 
 FINISH = 8.0
@@ -66,6 +68,8 @@ class Work:
     deadline: float = 3_600.0
     """seconds that one stage of one asset may take"""
     lease: float = SECONDS
+    shelf: Shelf | None = None
+    """Where results of stages are kept: a store, as a rule, for machines come and go."""
     report: Report = silent
     every: float = EVERY
     """seconds between two writings of a category's index, by all workers together"""
@@ -93,6 +97,7 @@ class _Desk:
     drain: Drain
     leases: Leases
     memory: int
+    trays: Trays
 
 
 def do_work(work: Work, shop: Shop, drain: Drain) -> Worked:
@@ -100,7 +105,12 @@ def do_work(work: Work, shop: Shop, drain: Drain) -> Worked:
     other workers: whoever's turn it is sees to them for all."""
     shop = replace(shop, rounds=Rounds(shop.store, work.every))
     leases = Leases(shop.store, work.run, work.holder, work.lease)
-    desk = _Desk(work, shop, drain, leases, int(free_memory() * SHARE))
+    with Trays(work.shelf, work.report) as trays:
+        return _do(_Desk(work, shop, drain, leases, int(free_memory() * SHARE), trays))
+
+
+def _do(desk: _Desk) -> Worked:
+    work, drain = desk.work, desk.drain
     waiting, ended, tries = list(work.items), {}, Counter[str]()
     while waiting and not drain.on:
         states = {item.asset: _attempt(desk, item) for item in waiting if not drain.on}
@@ -118,7 +128,7 @@ def do_work(work: Work, shop: Shop, drain: Drain) -> Worked:
 
     left = tuple(item.asset for item in waiting)
     if not (drain.on and left):  # the next attempt sees to them
-        shop.share(drain.wait)
+        desk.shop.share(drain.wait)
     return Worked(of("done"), of("skipped"), of("failed"), left)
 
 
@@ -178,7 +188,7 @@ def _publish(desk: _Desk, item: Item, lease: Lease, at: tuple[Path, Stopwatch]) 
         if event.kind not in ("done", "failed"):  # whether it is done is ours to say
             desk.work.report(event)
 
-    watch = Watch(hear, lambda: _must_stop(desk, lease), desk.work.deadline, desk.memory)
+    watch = Watch(hear, lambda: _must_stop(desk, lease), desk.work.deadline, desk.memory, desk.trays)
     source = _fetched(desk, item, scratch, watch)
     if revision := published_of(Path(source), item, _config(item), desk.shop):
         desk.shop.recall(_keys(item))
@@ -244,6 +254,7 @@ def _order(desk: _Desk, stage: Literal["fetch", "build"], item: Item, at: tuple[
         source=source,
         to=desk.shop.store.url,  # what is to be published is checked
         device=desk.work.device,
+        stages=stage == "build" and desk.trays.open,
         memory_bytes=int(desk.memory * SLACK) + BASE,
         runner=os.getpid(),
     )

@@ -49,6 +49,9 @@ job_definition = click.option("--job-definition", metavar="D", help="Job definit
 @opt.device
 @click.option("--deadline", type=float, default=3600.0, show_default=True, help="Seconds for one stage of an asset.")
 @click.option("--lease", type=float, default=60.0, show_default=True, help="Seconds that a worker may be silent.")
+@click.option(
+    "--cache", metavar="PLACE", help="Where results of stages are kept.  [env: ASSETPIPE_STAGES; default: off]"
+)
 @click.option("--metrics", metavar="FILE", help="CloudWatch metrics as JSON lines. [default in AWS Batch: stdout]")
 @opt.talk
 def work(plan: str, to: str, run: str | None, **options: Any) -> None:

@@ -1,0 +1,134 @@
+"""Batches with a cache: real children, which are killed; an S3 of loopback, whose keys they do not have."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from assetpipe.batch.calls import run_batch
+from assetpipe.batch.machine import processes
+from assetpipe.log import Event
+from assetpipe.stages.remote import FOLDER
+from tests.batch.test_hostile import SMALL
+from tests.delivery.servers import Server, environment, moto  # noqa: F401  # fixtures
+from tests.stages.places import asset
+
+STEPS = ("preparing", "decimating", "baking", "textures", "poster")
+WITHIN = 90.0
+"""Seconds for a child to come so far on a loaded machine."""
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Path:
+    """A folder with one source and its settings."""
+    asset(tmp_path / "in")
+    (tmp_path / "small.toml").write_text(SMALL.replace('bake = "never"', 'bake = "always"'))
+    (tmp_path / "lean.toml").write_text(SMALL.replace('bake = "never"', 'bake = "always"\ncolour_quality = 40'))
+    return tmp_path
+
+
+def run(night: Path, out: str, cache: Path | str, config: str = "small.toml") -> list[str]:
+    """The steps that were done, by their words."""
+    said: list[Event] = []
+    summary = run_batch(
+        [night / "in"], out=night / out, config=night / config, cache=cache, device="cpu", report=said.append
+    )
+    assert (summary.done, summary.quarantined) == (1, 0), said
+    assert not [event for event in said if event.kind == "warning"]
+    return _steps(event.message for event in said if event.kind == "step" and event.asset)
+
+
+def _steps(messages: Sequence[str] | object) -> list[str]:
+    return [step for message in messages for step in STEPS if step in message]  # type: ignore[attr-defined]
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+def test_children_share_a_store_that_they_have_no_keys_to(
+    night: Path,
+    moto: Server,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first build fills it; one with another texture quality, into another folder, on what might be another
+    machine, encodes and paints its poster and does nothing else, to the bytes of a build without a cache."""
+    for name, value in {**environment(night), "AWS_ENDPOINT_URL": moto.url}.items():
+        monkeypatch.setenv(name, value)
+    bucket = moto.bucket()
+    cache = f"s3://{bucket}/night"
+    first = run(night, "one", cache)
+    assert first == ["preparing", "decimating", "baking", *["textures"] * 3, "poster"]
+    source = hashlib.sha256((night / "in" / "ball.glb").read_bytes()).hexdigest()
+    kept = [each["Key"] for each in moto.client().list_objects_v2(Bucket=bucket)["Contents"]]
+    assert len(kept) == 7
+    assert all(key.startswith(f"night/{FOLDER}{source}/") for key in kept)
+    assert run(night, "two", cache, "lean.toml") == ["textures", "textures", "textures", "poster"]
+    assert len(run(night, "three", "off", "lean.toml")) == 7
+    assert files(night / "two" / "ball") == files(night / "three" / "ball")
+
+
+def test_a_run_that_is_killed_goes_on_after_the_last_finished_stage(night: Path) -> None:
+    """kill -9 of a child while it paints the poster: its second attempt paints the poster and nothing else. kill -9 of
+    the whole run at the same place: the same command goes on there. The bundle is the one of an undisturbed run."""
+    child = _start(night)
+    _hear(child, "poster", night)
+    victims = [pid for pid in processes() if _folder(pid) == night / "out" / ".batch" / "jobs" / "ball"]
+    assert victims
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    assert _hear(child, "poster", night) == ["poster"]
+    child.kill()
+    child.wait()
+    assert child.stderr is not None
+    child.stderr.close()
+    assert not (night / "out" / "ball" / "manifest.json").exists()
+    again = subprocess.run(_command(night), capture_output=True, text=True, cwd=night, check=True, timeout=WITHIN)
+    assert _steps(_message(line) for line in again.stderr.splitlines()) == ["poster"]
+    run(night, "undisturbed", "off")
+    assert files(night / "out" / "ball") == files(night / "undisturbed" / "ball")
+
+
+def _command(night: Path) -> list[str]:
+    options = ["--out", "out", "--config", "small.toml", "--cache", str(night / "cache"), "--log", "json"]
+    return [sys.executable, "-m", "assetpipe", "batch", "run", "in", *options, "--device", "cpu"]
+
+
+def _start(night: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(_command(night), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=night)
+
+
+def _hear(run: subprocess.Popen[str], step: str, night: Path) -> list[str]:
+    """The steps until that one, once all that was made before it lies in the cache."""
+    heard: list[str] = []
+    assert run.stderr is not None
+    for line in run.stderr:
+        heard += _steps([_message(line)])
+        if step in heard:
+            break
+    until = time.monotonic() + WITHIN
+    while len(list((night / "cache").glob("*/*/[a-z]*"))) < 6:
+        assert time.monotonic() < until, heard
+        time.sleep(0.005)
+    return heard
+
+
+def _message(line: str) -> str:
+    said = json.loads(line) if line.startswith("{") else {}
+    return str(said.get("message", "")) if said.get("asset") and said.get("kind") == "step" else ""
+
+
+def _folder(pid: int) -> Path | None:
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return None
