@@ -102,6 +102,7 @@ class Publish(Settings):
     part_mb: Annotated[int, Field(ge=5, le=5120)]
     threads: Annotated[int, Field(ge=1, le=64)]
     index_entries: Count
+    index_seconds: Annotated[float, Field(ge=0, le=3600)]
     distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9]*$")]
     invalidate: Literal["paths", "tags", "never"]
     keep_days: Annotated[int, Field(ge=0)]

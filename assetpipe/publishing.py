@@ -5,7 +5,8 @@ build ─ check ─ publish ─▶ ... ─▶ tell: caches hear of everything th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,19 +14,21 @@ from typing import TYPE_CHECKING, TypeVar
 
 from assetpipe.bundle import Bundle, read_bundle
 from assetpipe.config import Publish
-from assetpipe.delivery.catalog import Catalog, rebuild
-from assetpipe.delivery.catalog_memory import MemoryCatalog, rehearsed
-from assetpipe.delivery.cdn import Batch, Change, plan_paths, plan_tags
+from assetpipe.delivery.caches import Caches
+from assetpipe.delivery.catalog import Catalog
+from assetpipe.delivery.cdn import Batch, Change
 from assetpipe.delivery.dry_run import DryRunStore
 from assetpipe.delivery.folder import FolderStore
-from assetpipe.delivery.index import write_index
+from assetpipe.delivery.index import Index, write_index
 from assetpipe.delivery.keys import Keys, index_key
 from assetpipe.delivery.open_catalog import open_catalog
 from assetpipe.delivery.open_store import open_store
 from assetpipe.delivery.pointer import look
-from assetpipe.delivery.publish import Published, announce, is_news, publish_bundle, publish_bundles, with_index
+from assetpipe.delivery.publish import publish_asset, publish_bundles
+from assetpipe.delivery.published import Published, announce, is_news, untold, with_index, with_one_index
+from assetpipe.delivery.rehearsal import rehearse
 from assetpipe.delivery.release import release_of
-from assetpipe.delivery.sqlite import SqliteCatalog
+from assetpipe.delivery.rounds import Rounds
 from assetpipe.delivery.store import Store
 from assetpipe.delivery.upkeep import rollback
 from assetpipe.errors import AssetpipeError, MissingFile, ServiceUnavailable, UsageError
@@ -39,8 +42,6 @@ if TYPE_CHECKING:
 Given = TypeVar("Given")
 Got = TypeVar("Got")
 NO_CHECK = "what is published is checked before, and the checks (Khronos' validator, under node) cannot run here"
-FEW_PATHS = 100
-"""More than this in one batch become a wildcard by category: CloudFront charges by path, pointers are small."""
 
 
 @dataclass
@@ -54,11 +55,21 @@ class Run:
     report: Report = silent
     name: str = ""
     """of the batch that it belongs to"""
+    rounds: Rounds | None = None
+    """Given, others publish too, here and elsewhere: index and caches are left to `share`."""
     _moved: list[Published] = field(default_factory=list)
     _said: list[ShopEvent] = field(default_factory=list)
+    _behind: list[Published] = field(default_factory=list)
+    """that the index does not have yet"""
+    _touched: dict[str, float] = field(default_factory=dict)
+    """category that `share` is to see to -> since when, by the monotonic clock"""
+    _written: dict[str, float] = field(default_factory=dict)
+    """category -> when we wrote its index, by the monotonic clock"""
 
     def publish(self, bundle: Bundle) -> Published:
-        return self._noted(publish_bundle(bundle, self.store, self.catalog, self.settings, report=self._without_done))
+        """The first of a category is in its index at once, those that follow closely come together."""
+        published = publish_asset(bundle, self.store, self.catalog, self.settings, report=self._without_done)
+        return self._noted(self._left(published) if self._is_soon(published.category) else self._indexed(published))
 
     def publish_all(self, folders: Sequence[Path]) -> list[Published | AssetpipeError]:
         """In the order of the folders; one that fails stops no other."""
@@ -90,23 +101,46 @@ class Run:
         """Of what was published before: whoever did it may have been stopped before anybody was told."""
         entry = self.catalog.get(keys.category, keys.asset)
         if entry and entry.announced < entry.sequence:
-            there = Published(keys.asset, keys.category, entry.revision, changed=False, sequence=entry.sequence)
-            index = write_index(self.store, self.catalog, keys.category, self.settings.index_entries)
-            self._moved.append(with_index(there, self.catalog, index))
+            self._left(Published(keys.asset, keys.category, entry.revision, changed=True, sequence=entry.sequence))
+
+    def share(self, wait: Callable[[float], object] | None = None) -> None:
+        """With others who publish: whoever's turn it is writes the index and tells the caches, for all. Without `wait`
+        what it is too soon for stays for the next call."""
+        assert self.rounds
+        for category, since in sorted(self._touched.items()):
+            if wait is None and time.monotonic() - since < self.rounds.every:
+                continue  # more may come, and a short run then needs one round
+            answer = self.rounds.join(category, wait)
+            if answer == "ours":
+                self._moved.clear()
+                self._moved.extend(untold(category, self._index(category)))
+                self.tell()
+                self.rounds.finish(category)
+            if answer != "later":
+                self._touched.pop(category, None)
+
+    def share_all(self, categories: Iterable[str], wait: Callable[[float], object]) -> None:
+        """Whatever of these nobody has been told of, who published it being over or dead."""
+        for category in categories:
+            if any(entry.announced < entry.sequence for entry in self.catalog.listing(category)):
+                self._touched.setdefault(category, time.monotonic())
+        self.share(wait)
 
     def say(self, event: ShopEvent) -> None:
         """The shop hears of it when caches are told."""
         self._said.append(event)
 
     def tell(self, *, wait: bool = False) -> Batch | None:
-        """Caches forget what this run moved, the shop hears of it, and the catalog notes that both were told. None when
-        nothing moved, or no cache is in front of the store. In a dry run the batch is planned only."""
+        """Indexes get what is behind, caches and the shop hear of what this run moved, and the catalog notes that they
+        did. None when nothing moved, or no cache is in front of the store. A dry run plans the batch only."""
+        self._catch_up()
         moved = [one for one in self._moved if one.mutable_keys]
-        batch = self._plan([Change(one.mark, one.mutable_keys) for one in moved]) if moved else None
+        caches = Caches(self.store.url, self.settings)
+        batch = caches.plan([Change(one.mark, one.mutable_keys) for one in moved]) if moved else None
         if batch and self.dry_run:
             self.report(Event("note", "caches", f"would be told to forget {', '.join(batch.paths)}"))
         elif batch:
-            self._send(batch, wait=wait)
+            caches.tell(batch, self.report, wait=wait)
         unheard = self._tell_shop([one for one in moved if is_news(one)])
         announce(self.catalog, [one for one in moved if one not in unheard])
         self._moved.clear()
@@ -140,6 +174,36 @@ class Run:
         self.report(Event("done", published.asset, _summary(published, dry_run=self.dry_run), 1.0))
         return published
 
+    def _is_soon(self, category: str) -> bool:
+        age = time.monotonic() - self._written.get(category, float("-inf"))
+        return self.rounds is not None or age < self.settings.index_seconds
+
+    def _left(self, published: Published) -> Published:
+        if not self.rounds:
+            self._behind.append(published)
+        elif published.changed:
+            self._touched.setdefault(published.category, time.monotonic())
+        else:
+            self.recall(Keys(published.category, published.asset))
+        return published
+
+    def _indexed(self, published: Published) -> Published:
+        return with_index(published, self._index(published.category))
+
+    def _index(self, category: str) -> Index:
+        index = write_index(self.store, self.catalog, category, self.settings.index_entries)
+        self._written[category] = time.monotonic()
+        return index
+
+    def _catch_up(self) -> None:
+        """A category at a time. What fails is found by the next publish of its asset."""
+        behind = list(self._behind)
+        self._behind.clear()
+        for category in sorted({one.category for one in behind}):
+            self._moved.extend(
+                with_one_index([one for one in behind if one.category == category], self._index(category))
+            )
+
     def _without_done(self, event: Event) -> None:
         """Only here it is known whether anything really happened."""
         if event.kind != "done":
@@ -149,33 +213,6 @@ class Run:
         release = release_of(bundle)
         pointer = look(self.store, release.keys).pointer
         return pointer is not None and pointer.revision == release.revision
-
-    def _plan(self, changes: Sequence[Change]) -> Batch | None:
-        if not self.settings.distribution or self.settings.invalidate == "never":
-            return None
-        if self.settings.invalidate == "tags":
-            return plan_tags(changes)
-        return plan_paths(changes, self._root(), FEW_PATHS)
-
-    def _root(self) -> str:
-        from assetpipe.delivery.cloudfront import connect
-        from assetpipe.delivery.s3 import parse_url
-
-        if not self.store.url.startswith("s3://"):
-            return "/"
-        return connect(self.settings.distribution).root(*parse_url(self.store.url))
-
-    def _send(self, batch: Batch, *, wait: bool) -> None:
-        from assetpipe.delivery.cloudfront import connect
-
-        caches = connect(self.settings.distribution)
-        told = caches.invalidate(batch)
-        paths = f"{len(batch.paths)} path{'s'[: len(batch.paths) != 1]}"
-        self.report(Event("note", "caches", f"told to forget {paths} (invalidation {told.id})"))
-        if wait:
-            self.report(Event("step", "caches", "waiting until viewers everywhere get what is published", 0.5))
-            caches.wait(told)
-            self.report(Event("done", "caches", "viewers everywhere get what is published", 1.0))
 
 
 @contextmanager
@@ -187,7 +224,7 @@ def open_run(
     catalog = open_catalog(store, settings)
     _reach(store, catalog)
     if dry_run:
-        store, catalog = DryRunStore(store), _rehearsal(catalog, store)
+        store, catalog = DryRunStore(store), rehearse(catalog, store)
     with _told(Run(store, catalog, settings, dry_run, report), wait=wait) as run:
         yield run
 
@@ -221,15 +258,6 @@ def _reach(store: Store, catalog: Catalog) -> None:
     if store.url.startswith("s3://"):
         store.read(index_key("general"))
         catalog.get("general", "index")
-
-
-def _rehearsal(catalog: Catalog, store: Store) -> Catalog:
-    """A catalog's file is made from the store at the first question; a dry run is not to make one."""
-    if isinstance(catalog, SqliteCatalog) and not catalog.path.exists():
-        found = MemoryCatalog(catalog.place)
-        rebuild(store, found)
-        return found
-    return rehearsed(catalog)
 
 
 def _attempt(do: Callable[[Given], Got], given: Given) -> Got | AssetpipeError:

@@ -90,7 +90,9 @@ def run_batch(
         summary = replace(carry_out(batch), left_out=left_out)
     if to is not None:
         from assetpipe.batch.news import tell_local
+        from assetpipe.batch.publishing import settle
 
+        settle(to, items, report)
         tell_local(batch, summary)
     return summary
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from assetpipe.batch.plan import Item
 from assetpipe.config import Config
-from assetpipe.delivery.index import write_index
 from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.pointer import Seen, look
 from assetpipe.delivery.publish import record
@@ -21,8 +20,8 @@ from assetpipe.version import __version__
 
 
 def published_of(source: Path, item: Item, config: Config, shop: Run) -> str | None:
-    """None when it has to be built. Where a publisher died after the pointer and before the catalog, the catalog and
-    the index are brought up to it."""
+    """None when it has to be built. Where a publisher died after the pointer and before the catalog, the catalog is
+    brought up to it, and what follows from that is left to `Run.recall`."""
     keys = Keys(config.category, item.asset)
     seen = look(shop.store, keys)
     if seen.pointer is None or not _same(source, config, parse_manifest(seen.pointer.document, keys.pointer)):
@@ -46,7 +45,6 @@ def _catch_up(shop: Run, keys: Keys, seen: Seen) -> None:
     known = shop.catalog.get(keys.category, keys.asset)
     if known is None or known.sequence < seen.pointer.sequence:
         record(shop.catalog, keys, seen)
-        write_index(shop.store, shop.catalog, keys.category, shop.settings.index_entries)
 
 
 def file_sha256(path: Path) -> str:

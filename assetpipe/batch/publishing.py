@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assetpipe.batch.order import Order
+from assetpipe.batch.plan import Item
 from assetpipe.batch.planning import Lookup
 from assetpipe.config import Config, load_config
 from assetpipe.log import Report
@@ -29,11 +32,29 @@ def check_bundle(order: Order) -> None:
 
 def publish(order: Order, report: Report) -> Published:
     from assetpipe.bundle import read_bundle
+    from assetpipe.delivery.rounds import Rounds
     from assetpipe.publishing import open_run
 
     assert order.to is not None
     with open_run(order.to, config_of(order).publish, report=report) as run:
-        return run.publish(read_bundle(Path(order.out) / order.item.asset))
+        run.rounds = Rounds(run.store, run.settings.index_seconds)
+        published = run.publish(read_bundle(Path(order.out) / order.item.asset))
+        run.share()
+        return published
+
+
+def settle(to: str, items: Sequence[Item], report: Report) -> None:
+    """After a run: indexes and caches get what its children left to each other."""
+    from assetpipe.delivery.rounds import Rounds
+    from assetpipe.publishing import open_run
+
+    for config in sorted({item.config or "" for item in items}):
+        file = Path(config) if config else None
+        own = {item.category for item in items if (item.config or "") == config}
+        categories = sorted({load_config(file, category=name).category for name in own})
+        with open_run(to, load_config(file).publish, report=report) as run:
+            run.rounds = Rounds(run.store, run.settings.index_seconds)
+            run.share_all(categories, time.sleep)
 
 
 def published_in(to: str, config: Path | str | None) -> Lookup:

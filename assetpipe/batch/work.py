@@ -6,8 +6,6 @@ slice again does only what is not done: what is published is known by a document
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -20,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from assetpipe.batch.cloud import etag, read_bytes
 from assetpipe.batch.current import file_sha256, published_of
 from assetpipe.batch.isolated import Abandoned, Ran, Watch, run_stage
 from assetpipe.batch.lease import SECONDS, Fenced, Holder, Lease, LeaseLost, Leases
@@ -31,17 +28,15 @@ from assetpipe.batch.order import Order, Outcome
 from assetpipe.batch.plan import Item
 from assetpipe.batch.spot import Drain
 from assetpipe.batch.trays import Trays
+from assetpipe.batch.units import config_of, keys_of, unit_of, with_local_config
 from assetpipe.bundle import disk_faults, read_bundle
-from assetpipe.config import Config, load_config
-from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.publish import Published
-from assetpipe.delivery.rounds import EVERY, Rounds
+from assetpipe.delivery.rounds import Rounds
 from assetpipe.errors import AssetpipeError, ServiceUnavailable, SourceError, TryAgain
 from assetpipe.log import Event, Report, silent
 from assetpipe.manifest import Manifest
 from assetpipe.publishing import Run as Shop
 from assetpipe.stages.shelf import Shelf
-from assetpipe.version import __version__
 
 FINISH = 8.0
 """Seconds that an asset under way has after a drain began; with what its child needs to go, and the time until a notice
@@ -71,8 +66,6 @@ class Work:
     shelf: Shelf | None = None
     """Where results of stages are kept: a store, as a rule, for machines come and go."""
     report: Report = silent
-    every: float = EVERY
-    """seconds between two writings of a category's index, by all workers together"""
     tell: Callable[[Measured], None] = lambda _measured: None
 
 
@@ -103,7 +96,7 @@ class _Desk:
 def do_work(work: Work, shop: Shop, drain: Drain) -> Worked:
     """Until every asset is done or failed, by us or by others, or we are to drain. Index and caches are shared with all
     other workers: whoever's turn it is sees to them for all."""
-    shop = replace(shop, rounds=Rounds(shop.store, work.every))
+    shop = replace(shop, rounds=Rounds(shop.store, shop.settings.index_seconds))
     leases = Leases(shop.store, work.run, work.holder, work.lease)
     with Trays(work.shelf, work.report) as trays:
         return _do(_Desk(work, shop, drain, leases, int(free_memory() * SHARE), trays))
@@ -139,8 +132,8 @@ def _attempt(desk: _Desk, item: Item) -> State:
     state: State
     try:
         with _scratch(desk, item) as scratch:
-            item = _with_local_config(item, scratch, desk)
-            taken = desk.leases.take(item.asset, _unit(item, desk.shop))
+            item = with_local_config(item, scratch, desk.shop.settings)
+            taken = desk.leases.take(item.asset, unit_of(item, desk.shop.settings))
             if not isinstance(taken, Lease):
                 return _seen(desk, item, taken.state, taken.error)
             lease = taken
@@ -190,8 +183,8 @@ def _publish(desk: _Desk, item: Item, lease: Lease, at: tuple[Path, Stopwatch]) 
 
     watch = Watch(hear, lambda: _must_stop(desk, lease), desk.work.deadline, desk.memory, desk.trays)
     source = _fetched(desk, item, scratch, watch)
-    if revision := published_of(Path(source), item, _config(item), desk.shop):
-        desk.shop.recall(_keys(item))
+    if revision := published_of(Path(source), item, config_of(item), desk.shop):
+        desk.shop.recall(keys_of(item))
         lease.finish(revision)
         desk.work.report(Event("done", item.asset, f"is published as it is (revision {revision})", 1.0))
         return Measured(item.asset, item.category or "general", 0.0, item.bytes), "skipped"
@@ -260,35 +253,11 @@ def _order(desk: _Desk, stage: Literal["fetch", "build"], item: Item, at: tuple[
     )
 
 
-def _with_local_config(item: Item, scratch: Path, desk: _Desk) -> Item:
-    if not item.config or not item.config.startswith("s3://"):
-        return item
-    path = scratch / "config.toml"
-    path.write_bytes(read_bytes(item.config, desk.shop.settings))
-    return item.model_copy(update={"config": str(path)})
-
-
-def _config(item: Item) -> Config:
-    return load_config(Path(item.config) if item.config else None, category=item.category)
-
-
-def _keys(item: Item) -> Keys:
-    return Keys(_config(item).category, item.asset)
-
-
-def _unit(item: Item, shop: Shop) -> str:
-    """What is made of what: whoever finds it done need not do it."""
-    remote = item.source.startswith("s3://") and not item.sha256
-    stamp = etag(item.source, shop.settings) if remote else item.sha256 or item.bytes
-    parts = [item.source, stamp, item.asset, _config(item).sha256, __version__]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
 def _seen(desk: _Desk, item: Item, state: str, error: Mapping[str, str]) -> State:
     """Who did it may have been stopped before anybody was told."""
     if state == "done":
         desk.work.report(Event("note", item.asset, "is done"))
-        desk.shop.recall(_keys(item))
+        desk.shop.recall(keys_of(item))
         return "skipped"
     if state == "failed":
         desk.work.report(Event("failed", item.asset, f"has failed before: {error.get('code')}"))

@@ -1,4 +1,4 @@
-"""A catalog for tests and rehearsals: what it says is kept in this process, over what another catalog has."""
+"""A catalog for tests and rehearsals: what it says is kept in this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from assetpipe.delivery.catalog import Catalog, Entry, Move, Page
+from assetpipe.delivery.catalog import Entry, Move, Page
 from assetpipe.delivery.pointer import Status
 from assetpipe.delivery.tokens import after_token, read_token
 
@@ -65,13 +65,3 @@ class MemoryCatalog:
         with self._lock:
             self._entries.pop((category, asset), None)
             self._moves.pop((category, asset), None)
-
-
-def rehearsed(catalog: Catalog) -> MemoryCatalog:
-    """A catalog's copy: `--dry-run` writes into it, and the real one stays as it is."""
-    copy = MemoryCatalog(catalog.place)
-    for category in catalog.categories():
-        for entry in catalog.listing(category):
-            copy.record(entry)
-            copy.announce(category, entry.asset, entry.announced)
-    return copy

@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from assetpipe.delivery.catalog import Catalog, Entry, is_index_key
@@ -41,6 +41,8 @@ class Index:
     changed: tuple[str, ...]
     """those that were written or removed now"""
     sent_bytes: int = 0
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    """what it was made of, by asset"""
 
 
 def write_index(store: Store, catalog: Catalog, category: str, page_size: int) -> Index:
@@ -48,13 +50,15 @@ def write_index(store: Store, catalog: Catalog, category: str, page_size: int) -
     changed: dict[str, int] = {}
     for attempt in range(TRIES):
         seen = _seen_pages(store, category)
-        pages = index_pages(category, list(catalog.listing(category)), page_size)
+        entries = list(catalog.listing(category))
+        pages = index_pages(category, entries, page_size)
         try:
             changed |= _swap(store, pages, seen)
         except Moved:
             pause(attempt)
         else:
-            return Index(tuple(page.key for page in pages), tuple(sorted(changed)), sum(changed.values()))
+            named = {entry.asset: entry for entry in entries}
+            return Index(tuple(page.key for page in pages), tuple(sorted(changed)), sum(changed.values()), named)
     raise TryAgain(
         "E_INDEX_BUSY",
         f"{store.url}: {index_key(category)} was changed by others {TRIES} times while we tried",

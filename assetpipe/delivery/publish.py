@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from assetpipe.bundle import Bundle, damage
@@ -21,42 +21,23 @@ from assetpipe.delivery.doomed import HOLD, claim
 from assetpipe.delivery.index import Index, write_index
 from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.pointer import Pointer, Seen, look, move, pushed
+from assetpipe.delivery.published import Published, announce, is_news, with_index
 from assetpipe.delivery.release import Release, release_of
 from assetpipe.delivery.store import Item, Store
 from assetpipe.errors import AssetpipeError, SourceError, TryAgain
 from assetpipe.log import Event, Report, silent
 
+__all__ = ["Published", "announce", "is_news", "publish_asset", "publish_bundle", "publish_bundles", "record"]
 CLAIMS = 5
 """Sending may outlast a claim on a slow line; the second time everything is there."""
-
-
-@dataclass(frozen=True)
-class Published:
-    asset: str
-    category: str
-    revision: str
-    changed: bool
-    """whether the pointer was moved by this publish"""
-    sequence: int = 0
-    """which move of the asset's pointer it is that readers now see"""
-    sent_bytes: int = 0
-    sent: int = 0
-    """objects written, pointers and indexes included"""
-    mutable_keys: tuple[str, ...] = ()
-    """what caches may still have as it was: to be invalidated, then announced"""
-
-    @property
-    def mark(self) -> str:
-        """Names this publish among all that ever were, and is the same when it is run again."""
-        return f"{self.category}/{self.asset}@{self.sequence}-{self.revision}"
 
 
 def publish_bundle(
     bundle: Bundle, store: Store, catalog: Catalog, settings: Publish, *, report: Report = silent
 ) -> Published:
-    published = _publish_asset(bundle, store, catalog, settings.threads, report)
+    published = publish_asset(bundle, store, catalog, settings, report=report)
     index = write_index(store, catalog, published.category, settings.index_entries)
-    done = with_index(published, catalog, index)
+    done = with_index(published, index)
     report(Event("done", done.asset, _summary(done), 1.0))
     return done
 
@@ -67,10 +48,11 @@ def publish_bundles(
     """Many at a time, each as `publish_bundle`; the index of a category is written once, after all of its assets. One
     that fails says so in its place and stops no other; a category whose index fails has failed, and its assets are
     finished by publishing them again."""
+    one_at_a_time = settings.model_copy(update={"threads": 1})
 
     def attempt(bundle: Bundle) -> Published | AssetpipeError:
         try:
-            return _publish_asset(bundle, store, catalog, 1, report)
+            return publish_asset(bundle, store, catalog, one_at_a_time, report=report)
         except AssetpipeError as error:
             report(Event("failed", bundle.manifest.asset, error.message))
             return error
@@ -80,20 +62,11 @@ def publish_bundles(
     return _with_indexes(outcomes, store, catalog, settings)
 
 
-def announce(catalog: Catalog, published: Iterable[Published]) -> None:
-    """Caches have been told of these, or there are none. Whoever dies before it is told to tell them again."""
-    for one in published:
-        if one.mutable_keys:
-            catalog.announce(one.category, one.asset, one.sequence)
-
-
-def is_news(one: Published) -> bool:
-    """Whether readers see another revision that nobody was told of; a page of an index alone is none."""
-    return Keys(one.category, one.asset).pointer in one.mutable_keys
-
-
-def _publish_asset(bundle: Bundle, store: Store, catalog: Catalog, threads: int, report: Report) -> Published:
-    release = release_of(bundle)
+def publish_asset(
+    bundle: Bundle, store: Store, catalog: Catalog, settings: Publish, *, report: Report = silent
+) -> Published:
+    """All but the index: `with_index`, or whoever writes it for many, comes after. Nothing is to be announced yet."""
+    release, threads = release_of(bundle), settings.threads
     if faults := damage(bundle):
         raise SourceError(
             "E_BUNDLE_DAMAGED",
@@ -195,19 +168,23 @@ def _with_indexes(
 ) -> list[Published | AssetpipeError]:
     categories = sorted({one.category for one in outcomes if isinstance(one, Published)})
     indexes = {name: _index(store, catalog, name, settings.index_entries) for name in categories}
-    told: set[str] = set()
+    tellers = {name: _teller(outcomes, name) for name in categories}
     done: list[Published | AssetpipeError] = []
     for one in outcomes:
-        if isinstance(one, Published):
-            index = indexes[one.category]
-            if isinstance(index, AssetpipeError):
-                done.append(index)
-                continue
-            done.append(with_index(one, catalog, index if one.category not in told else replace(index, changed=())))
-            told.add(one.category)
+        index = indexes[one.category] if isinstance(one, Published) else one
+        if isinstance(one, Published) and isinstance(index, Index):
+            index = index if one is tellers[one.category] else replace(index, changed=())
+            done.append(with_index(one, index))
         else:
-            done.append(one)
+            assert isinstance(index, AssetpipeError)
+            done.append(index)
     return done
+
+
+def _teller(outcomes: Sequence[Published | AssetpipeError], category: str) -> Published:
+    """To whose account pages that changed are put: of one that moved, where there is one."""
+    own = [one for one in outcomes if isinstance(one, Published) and one.category == category]
+    return next((one for one in own if one.changed), own[0])
 
 
 def _index(store: Store, catalog: Catalog, category: str, page_size: int) -> Index | AssetpipeError:
@@ -215,18 +192,6 @@ def _index(store: Store, catalog: Catalog, category: str, page_size: int) -> Ind
         return write_index(store, catalog, category, page_size)
     except AssetpipeError as error:
         return error
-
-
-def with_index(published: Published, catalog: Catalog, index: Index) -> Published:
-    entry = catalog.get(published.category, published.asset)
-    pending = entry is None or entry.announced < entry.sequence
-    moved = {Keys(published.category, published.asset).pointer, *index.pages} if pending else set()
-    return replace(
-        published,
-        sent=published.sent + len(index.changed),
-        sent_bytes=published.sent_bytes + (index.sent_bytes if index.changed else 0),
-        mutable_keys=tuple(sorted(moved | set(index.changed))),
-    )
 
 
 def item_size(item: Item) -> int:

@@ -8,7 +8,8 @@ from assetpipe.delivery.doomed import claim
 from assetpipe.delivery.index import write_index
 from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.pointer import Pointer, Seen, look, move, popped
-from assetpipe.delivery.publish import Published, record, with_index
+from assetpipe.delivery.publish import record
+from assetpipe.delivery.published import Published, with_index
 from assetpipe.delivery.release import payloads_of, revision_of
 from assetpipe.delivery.store import Moved, Store
 from assetpipe.errors import SourceError, UsageError
@@ -43,7 +44,7 @@ def rollback(
     size = len(after.pointer.to_bytes()) if after.pointer else 0
     sequence = after.pointer.sequence if after.pointer else 0
     done = Published(keys.asset, keys.category, target, True, sequence, size, 1)
-    return with_index(done, catalog, write_index(store, catalog, keys.category, settings.index_entries))
+    return with_index(done, write_index(store, catalog, keys.category, settings.index_entries))
 
 
 def revisions(store: Store, keys: Keys) -> list[str]:

@@ -25,6 +25,7 @@ from tests.batch.standin import LIMIT, Disturber, Standin
 
 QUICK = [sys.executable, str(Path(__file__).with_name("quick_cli.py"))]
 REAL = [sys.executable, "-m", "assetpipe"]
+SOON = "[publish]\nindex_seconds = 0.5\n"
 LONG = bool(os.environ.get("ASSETPIPE_LONG"))
 WELL = (0, 75, 143, -15)
 """Exit codes of who was told to go; the last two before it could listen."""
@@ -81,7 +82,7 @@ def _without_clock(key: str, body: bytes) -> bytes:
 
 
 def submitted(items: list[Item], config: Config, cloud: Standin, store: Path, run: str = "") -> Submission:
-    return submit(items, config, Ask(cloud, FolderStore(store), run))
+    return submit(items, config, Ask(cloud, FolderStore(store), run, SOON.encode()))
 
 
 @pytest.fixture(scope="module")
@@ -214,8 +215,10 @@ def test_a_worker_that_is_stopped_cannot_overwrite_its_successor(tmp_path: Path,
     its lease gone: what it made is thrown away."""
     items = sources(tmp_path / "sources", 1, "sleep 2")
     (tmp_path / "plan.jsonl").write_bytes(plan_bytes(items))
+    (tmp_path / "soon.toml").write_text(SOON)
     store = FolderStore(tmp_path / "store")
     command = [*QUICK, "batch", "work", "--plan", str(tmp_path / "plan.jsonl"), "--to", store.url]
+    command += ["--config", str(tmp_path / "soon.toml")]
     first = start([*command, "--run", "night", "--lease", "2", "-v"], tmp_path / "first.log")
     try:
         until(lambda: "decimating" in (tmp_path / "first.log").read_text())

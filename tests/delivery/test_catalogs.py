@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from assetpipe.delivery.catalog import Catalog, Entry, File, Page
-from assetpipe.delivery.catalog_memory import MemoryCatalog, rehearsed
+from assetpipe.delivery.catalog_memory import MemoryCatalog
 from assetpipe.delivery.dynamodb import DynamoCatalog, create_table
 from assetpipe.delivery.memory import MemoryStore
 from assetpipe.delivery.pointer import Status
+from assetpipe.delivery.rehearsal import RehearsedCatalog
 from assetpipe.delivery.sqlite import SqliteCatalog
 from assetpipe.errors import MissingFile, UsageError
 from tests.delivery.servers import Server, ministack, moto, of_nobody  # noqa: F401  fixtures
@@ -172,7 +173,7 @@ def test_a_rehearsal_writes_into_a_copy(catalog: Catalog) -> None:
     """It knows what the catalog knows, and the catalog stays as it is."""
     catalog.record(entry())
     catalog.announce("furniture", "chair", 1)
-    copy = rehearsed(catalog)
+    copy = RehearsedCatalog(catalog)
     assert not copy.record(entry())
     assert copy.record(entry(sequence=2))
     assert copy.get("furniture", "chair").announced == 1  # type: ignore[union-attr]

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from assetpipe.bundle import Bundle, read_bundle
-from assetpipe.delivery.catalog_memory import MemoryCatalog, rehearsed
+from assetpipe.delivery.catalog_memory import MemoryCatalog
 from assetpipe.delivery.dry_run import DryRunStore
 from assetpipe.delivery.keys import BRIEF, IMMUTABLE, Keys
 from assetpipe.delivery.memory import MemoryStore
 from assetpipe.delivery.publish import Published, announce, publish_bundle, publish_bundles
+from assetpipe.delivery.rehearsal import RehearsedCatalog
 from assetpipe.delivery.rollback import revisions
 from assetpipe.delivery.store import Item
 from assetpipe.errors import AssetpipeError, SourceError, TryAgain
@@ -349,7 +350,7 @@ def test_a_rehearsal_says_what_would_be_sent_and_writes_nothing(tmp_path: Path) 
     store, catalog = MemoryStore(), MemoryCatalog()
     for content in ("one", "two", "two"):
         given, before = bundle(tmp_path, content=content), objects(store)
-        dry = publish_bundle(given, DryRunStore(store), rehearsed(catalog), SETTINGS)
+        dry = publish_bundle(given, DryRunStore(store), RehearsedCatalog(catalog), SETTINGS)
         assert objects(store) == before
         assert dry == publish_bundle(given, store, catalog, SETTINGS)
         announce(catalog, [dry])
