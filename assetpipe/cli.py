@@ -12,6 +12,7 @@ import click
 
 from assetpipe.commands.batch_aws import batch
 from assetpipe.commands.building import build, check, inspect
+from assetpipe.commands.cache import cache
 from assetpipe.commands.catalog import catalog
 from assetpipe.commands.machine import doctor
 from assetpipe.commands.options import EXIT_CODES
@@ -36,7 +37,7 @@ def cli() -> None:
     """
 
 
-for command in (inspect, build, check, publish, ingest, batch, catalog, doctor):
+for command in (inspect, build, check, publish, ingest, batch, catalog, cache, doctor):
     cli.add_command(command)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -20,6 +22,7 @@ from assetpipe.stages.nouns import BYTES
 from assetpipe.stages.open_shelf import MOST_GB, open_shelf
 from assetpipe.stages.remote import FOLDER, StoreShelf
 from assetpipe.stages.shelf import Shelf
+from tests.commands import run
 from tests.delivery.servers import Server, environment, moto  # noqa: F401  # fixtures
 
 SOURCE = "ab" * 32
@@ -219,3 +222,30 @@ def test_a_result_that_is_no_json_is_made_each_time(tmp_path: Path) -> None:
     for _ in range(2):
         assert kept.through(name(1)[65:], lambda: {1, 2}, odd) == {1, 2}
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_what_is_kept_is_listed_by_source_and_cleared_by_age(tmp_path: Path) -> None:
+    """The last used first; `clear --days` leaves the younger, `clear` nothing; a build under it makes what is gone."""
+    shelf = FolderShelf(tmp_path, 10**9)
+    old, new = "aa" * 32, "bb" * 32
+    for entry in (name(1, old), name(2, old), name(3, new)):
+        shelf.write(entry, [bytes(100)])
+    for entry in (name(1, old), name(2, old)):
+        os.utime(tmp_path / entry[:2] / entry, (time.time() - 10 * 86_400,) * 2)
+    listed = run("cache", "list", "--cache", tmp_path, "--json")
+    first, second = (json.loads(line) for line in listed.out.splitlines())
+    assert (first["source"], first["bytes"], second["source"], second["stages"]) == (new, 100, old, ["poster"] * 2)
+    told = run("cache", "list", "--cache", tmp_path)
+    assert re.search(r"aaaaaaaaaaaaaaaa +0\.0 +10 d ago +2 poster", told.out)
+    assert f"{tmp_path}: 2 sources" in told.err
+    assert json.loads(run("cache", "clear", "--cache", tmp_path, "--days", 5, "--json").out)["entries"] == 2
+    assert [slot.name for slot in shelf.slots()] == [name(3, new)]
+    assert "1 entry removed" in run("cache", "clear", "--cache", tmp_path).err
+    assert list(shelf.slots()) == []
+    assert run("cache", "list", "--cache", tmp_path / "none").code == 0
+
+
+def test_options_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    """Before any work."""
+    done = run("build", "none.glb", "--out", tmp_path, "--cache", tmp_path, "--no-cache")
+    assert (done.code, "--no-cache keeps nothing" in done.err) == (2, True)
