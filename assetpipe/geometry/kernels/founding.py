@@ -19,15 +19,19 @@ instead of 1.14)."""
 
 @wp.kernel
 def thread_corners(
-    vertex: wp.array(dtype=wp.int32), head: wp.array(dtype=wp.int32), following: wp.array(dtype=wp.int32)
+    vertex: wp.array(dtype=wp.int32),
+    head: wp.array(dtype=wp.int32),
+    following: wp.array(dtype=wp.int32),
+    valence: wp.array(dtype=wp.int32),
 ):
-    """List the corners of each vertex, in rising order."""
+    """List the corners of each vertex, in rising order, and count them."""
     n = vertex.shape[0]
     for i in range(n):
         c = n - 1 - i
         v = vertex[c]
         following[c] = head[v]
         head[v] = c
+        valence[v] = valence[v] + 1
 
 
 @wp.func

@@ -32,8 +32,8 @@ wp.set_module_options(EXACT)
 @wp.func
 def nearer(m: Mesh, a: int, b: int, p: wp.vec3d) -> int:
     """Which of two wedges of the source lies nearer to p."""
-    da = wp.vec3d(wp.float64(m.source[a, 0]), wp.float64(m.source[a, 1]), wp.float64(m.source[a, 2])) - p
-    db = wp.vec3d(wp.float64(m.source[b, 0]), wp.float64(m.source[b, 1]), wp.float64(m.source[b, 2])) - p
+    da = wp.vec3d((m.places[m.place[a]] - m.centre) * m.scale) - p
+    db = wp.vec3d((m.places[m.place[b]] - m.centre) * m.scale) - p
     if wp.dot(db, db) < wp.dot(da, da):
         return b
     return a

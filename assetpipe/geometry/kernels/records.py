@@ -72,7 +72,8 @@ class Mesh:
     carried: wp.array2d(dtype=wp.float32)  # (w, k - steering) attributes that do not
     weight: wp.array(dtype=wp.float32)  # (w,) area
     seed: wp.array(dtype=wp.int32)  # (w,) wedge of the source
-    source: wp.array2d(dtype=wp.float32)  # (w of the source, 3) its position
+    place: wp.array(dtype=wp.int32)  # (w of the source,) where it is:
+    places: wp.array(dtype=wp.vec3)  # (v of the source,) metres
     mu: wp.array(dtype=wp.float64)  # (k,) squared weights of the attributes; the first `steering` are not 0
     low: wp.array(dtype=wp.float32)  # (k,) range of the source
     high: wp.array(dtype=wp.float32)
@@ -85,3 +86,5 @@ class Mesh:
     carrying: wp.int32
     textures: wp.int32  # UV sets in the first columns, two each, whose triangles may not flip
     stage: wp.int32
+    centre: wp.vec3  # metres: the origin
+    scale: wp.float32  # from metres

@@ -10,6 +10,10 @@ from assetpipe.geometry.kernels.records import DOUBT
 from assetpipe.geometry.kernels.state import Array, State, compact
 
 
+UNTOUCHED = ("copies", "place", "places", "mu", "low", "high")
+"""By the kernels."""
+
+
 def keep(state: State) -> State:
     """A state of its own, to go on from later."""
     return compact(replace(state, arrays=dict(state.arrays), workers=[]))
@@ -17,7 +21,8 @@ def keep(state: State) -> State:
 
 def take_up(kept: State, doubts: Array | None) -> State:
     """What was kept, once more, with the doubts (v of the surface,) of today."""
-    state = replace(kept, arrays={name: array.copy() for name, array in kept.arrays.items()}, workers=[])
+    arrays = {name: array if name in UNTOUCHED else array.copy() for name, array in kept.arrays.items()}
+    state = replace(kept, arrays=arrays, workers=[])
     if doubts is not None:
         there = state.home >= 0
         np.maximum.at(state.arrays["record"][:, int(DOUBT)], state.home[there], doubts[there] ** 2)

@@ -23,9 +23,10 @@ KERNEL_TYPES = {
     "kind": wp.int8,
     "record": vec16f,
     "solved": wp.vec4f,
+    "places": wp.vec3,
 }
 OF_VERTICES, OF_WEDGES = ("record", "key", "kind"), ("solved", "carried", "weight", "seed")
-SCRATCH = ("next", "head", "slot", "heir", "ring", "near", "choice", "counts")
+SCRATCH = ("next", "head", "slot", "ring", "near", "choice", "counts")
 """Made anew whenever faces are laid out anew."""
 
 
@@ -90,6 +91,8 @@ def as_mesh(state: State, stage: int) -> Any:
     mesh.carrying = len(state.columns) - state.steering
     mesh.textures = state.textures
     mesh.stage = stage
+    mesh.centre = wp.vec3(*state.centre)
+    mesh.scale = float(state.scale)
     return mesh
 
 
@@ -108,16 +111,16 @@ def lay_out(surface: Surface) -> State:
     wedges = order_by(wedge_rank, len(order))
     faces, corners = _lay_out_faces(surface, wedge_rank, wedges)
     centre = _centre(surface.positions)
-    positions = surface.positions - centre
-    scale = _scale(positions)
+    scale = _scale(surface.positions - centre)
     columns, steering = np.argsort(surface.weights <= 0, kind="stable"), int((surface.weights > 0).sum())
     arrays = {
         **corners,
         **_lay_out_wedges(surface, wedges, columns, steering),
-        "record": _records(take(positions, order) * np.float32(scale), surface.doubts, order),
+        "record": _records((take(surface.positions, order) - centre) * np.float32(scale), surface.doubts, order),
         "key": np.zeros(len(order), np.float32),
         "kind": np.zeros(len(order), np.int8),
-        "source": _wide(take(positions, surface.wedge_vertex) * np.float32(scale)),
+        "place": _wide(surface.wedge_vertex),
+        "places": _wide(surface.positions),
         "mu": _wide((surface.weights[columns].astype(np.float64) * scale) ** 2),
         "worst": np.zeros(1, np.float64),
     }
@@ -134,7 +137,7 @@ def _lay_out_faces(surface: Surface, wedge_rank: Array, wedges: Array) -> tuple[
     vertex = take(at, faces).reshape(-1)
     del at, a, b, c, whole
     wedge = take(_ranks(wedges), take(surface.corners, faces)).reshape(-1)
-    return faces, {"vertex": vertex, "wedge": wedge, "copies": take(surface.copies, faces)}
+    return faces, {"vertex": vertex, "wedge": wedge, "copies": _take_alike(surface.copies, faces)}
 
 
 def _lay_out_wedges(surface: Surface, wedges: Array, columns: Array, steering: int) -> dict[str, Array]:
@@ -153,24 +156,24 @@ def compact(state: State) -> State:
     """Only what lives, in the same order. The old state is used up: old and new side by side would be the peak."""
     arrays, size = state.arrays, len(state.arrays["record"])
     state.workers.clear()
-    faces, home = np.flatnonzero(state.alive), _followed(state)
     for name in SCRATCH:
         del arrays[name]
+    faces, home = np.flatnonzero(state.alive), _followed(arrays.pop("heir"), state.home)
     vertices, arrays["vertex"] = _used(take(arrays["vertex"].reshape(-1, 3), faces).reshape(-1), size)
     wedges, arrays["wedge"] = _used(take(arrays["wedge"].reshape(-1, 3), faces).reshape(-1), len(arrays["weight"]))
-    kept = {"copies": faces, **dict.fromkeys(OF_VERTICES, vertices), **dict.fromkeys(OF_WEDGES, wedges)}
+    arrays["copies"] = _take_alike(arrays["copies"], faces)
+    kept = {**dict.fromkeys(OF_VERTICES, vertices), **dict.fromkeys(OF_WEDGES, wedges)}
     for name, rows in kept.items():
         arrays[name] = take(arrays[name], rows)
     numbers = np.append(_ranks(vertices, size), np.int32(-1))
     return _thread(replace(state, face=state.face[faces], home=numbers[home]))
 
 
-def _followed(state: State) -> Array:
+def _followed(heir: Array, home: Array) -> Array:
     """(v of the surface,) where each vertex is by now: heirs have heirs."""
-    heir = state.arrays["heir"]
     while not np.array_equal(heir, heir[heir]):
         heir = heir[heir]
-    return np.where(state.home >= 0, heir[state.home], np.int32(-1))
+    return np.where(home >= 0, heir[home], np.int32(-1))
 
 
 def extract(state: State, surface: Surface) -> Surface:
@@ -200,21 +203,24 @@ def extract(state: State, surface: Surface) -> Surface:
 def _thread(state: State) -> State:
     """Lists of corners and scratch for arrays that have just been laid out."""
     vertices = len(state.arrays["record"])
-    valence = int(np.bincount(state.arrays["vertex"], minlength=1).max(initial=0))
-    rows = max(2 * RING, 2 * valence + 2)
-    fresh = {
-        "next": np.empty(len(state.arrays["vertex"]), np.int32),
+    links = {
         "head": np.full(vertices, -1, np.int32),
-        "slot": np.full(vertices, -1, np.int32),
+        "next": np.empty(len(state.arrays["vertex"]), np.int32),
+        "slot": np.zeros(vertices, np.int32),
+    }
+    lists = [wp.array(array, dtype=wp.int32, copy=False, device="cpu")
+             for array in (state.arrays["vertex"], *links.values())]  # fmt: skip
+    wp.launch(thread_corners, dim=1, inputs=lists, device="cpu")
+    rows = max(2 * RING, 2 * int(links["slot"].max(initial=0)) + 2)
+    links["slot"].fill(-1)
+    fresh = {
+        **links,
         "heir": np.arange(vertices, dtype=np.int32),
         "ring": np.zeros(rows, np.int32),
         "near": np.zeros((rows, NEAR), np.int32),
         "choice": np.zeros((rows, 5), np.float64),
         "counts": np.array([state.arrays["copies"].sum(dtype=np.int64), 0, 0, 0]),
     }
-    lists = [wp.array(array, dtype=wp.int32, copy=False, device="cpu")
-             for array in (state.arrays["vertex"], fresh["head"], fresh["next"])]  # fmt: skip
-    wp.launch(thread_corners, dim=1, inputs=lists, device="cpu")
     return replace(state, arrays={**state.arrays, **fresh}, workers=[])
 
 
@@ -230,6 +236,11 @@ def _records(positions: Array, doubts: Array | None, order: Array) -> Array:
     records[:, :3] = positions
     records[:, int(DOUBT)] = 1.0 if doubts is None else doubts[order] ** 2
     return records
+
+
+def _take_alike(array: Array, rows: Array) -> Array:
+    """`array[rows]`, without memory of its own where all are the same by construction."""
+    return np.broadcast_to(array[:1], len(rows)) if array.strides == (0,) and len(array) else take(array, rows)
 
 
 def _used(index: Array, size: int) -> tuple[Array, Array]:
