@@ -9,7 +9,6 @@ import numpy as np
 from assetpipe.geometry.kernels.records import DOUBT
 from assetpipe.geometry.kernels.state import Array, State, compact
 
-
 UNTOUCHED = ("copies", "place", "places", "mu", "low", "high")
 """By the kernels."""
 
