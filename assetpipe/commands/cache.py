@@ -84,7 +84,8 @@ def clear_(place: str | None, days: float, config_file: Path | None, as_json: bo
     """
     with _opened(place, config_file) as shelf:
         entries, size = clear(shelf, days)
-    click.echo(f"{shelf.place}: {entries:,} {'entry' if entries == 1 else 'entries'} removed, {size / 1e6:,.1f} MB", err=True)
+    counted = f"{entries:,} {'entry' if entries == 1 else 'entries'}"
+    click.echo(f"{shelf.place}: {counted} removed, {size / 1e6:,.1f} MB", err=True)
     if as_json:
         print_json({"place": shelf.place, "entries": entries, "bytes": size})
 
