@@ -9,7 +9,7 @@ here. What leads to the same scene as before, by whatever settings, is not decim
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -89,6 +89,17 @@ class Carved:
 
 def carve(job: Job, source: Source, textures: TextureCache, kept: Kept = NOTHING_KEPT) -> Carved:
     """All but the encoding. The source's own arrays are let go when this returns."""
+    try:
+        return _carve(job, source, textures, kept)
+    except _OtherScene:
+        return _carve(job, source, textures, replace(kept, afresh=True))
+
+
+class _OtherScene(Exception):
+    """A source does not lead to the scene that was kept of it: one of its files has just changed, or somebody lied."""
+
+
+def _carve(job: Job, source: Source, textures: TextureCache, kept: Kept) -> Carved:
     levels = job.config.fine_to_coarse
 
     @cache
@@ -98,7 +109,13 @@ def carve(job: Job, source: Source, textures: TextureCache, kept: Kept = NOTHING
     prepared = kept.through(
         _prepare_key(job, source), lambda: merged()[0], PREPARED, fits=lambda found: _is_of(found, source)
     )
-    decimated = _rebaked(job, prepared, lambda: merged()[1], textures, kept)
+
+    def scene() -> Scene:
+        if merged()[0].scene != prepared.scene:
+            raise _OtherScene
+        return merged()[1]
+
+    decimated = _rebaked(job, prepared, scene, textures, kept)
     lods = [
         _lod(job, name, each, each.deviation.max / pixel(level, prepared.bounds))
         for (name, level), each in zip(levels, decimated, strict=True)

@@ -27,7 +27,7 @@ from assetpipe.stages.shelf import Piece, Shelf, Slot
 from assetpipe.stages.tray import ASK, BAD, FOLDERS, GIVEN, MADE, TRAY
 
 ENTRY = re.compile(r"[a-z]{1,20}-[0-9a-f]{40}")
-TICK = 0.02
+TICK = 0.05
 """Seconds between two looks at the trays."""
 PIECE = 1 << 20
 """Bytes in memory at a time."""

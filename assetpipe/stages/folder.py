@@ -20,7 +20,7 @@ from typing import BinaryIO
 from assetpipe.stages.shelf import Piece, Slot
 
 NAME = re.compile(r"[0-9a-f]{64}/[a-z]+-[0-9a-f]{40}")
-PARTIAL = ".partial-"
+PARTIAL, TRIMMED = ".partial-", ".trimmed"
 ABANDONED = 86_400.0
 """Seconds after which a partial file has no writer any more."""
 ROOM = 0.9
@@ -32,6 +32,8 @@ class FolderShelf:
     root: Path
     most: int
     """bytes"""
+    every: float = 300.0
+    """Seconds from one trimming to the next: a look at each of 100,000 small files takes one."""
 
     @property
     def place(self) -> str:
@@ -69,6 +71,8 @@ class FolderShelf:
 
     def trim(self) -> int:
         """Several at once may trim: each stops where its own count says that there is room."""
+        if not self._is_due():
+            return 0
         self._sweep()
         slots = sorted(self.slots(), key=lambda slot: (slot.used, slot.name))
         size = sum(slot.bytes for slot in slots)
@@ -80,6 +84,16 @@ class FolderShelf:
             self._forget_empty(self._path(slot.name).parent)
             gone += slot.bytes
         return gone
+
+    def _is_due(self) -> bool:
+        mark = self.root / TRIMMED
+        try:
+            due = time.time() - mark.stat().st_mtime >= self.every
+        except FileNotFoundError:
+            due = self.root.is_dir()
+        if due:
+            mark.touch()
+        return due
 
     def _sweep(self) -> None:
         """What writers left that were killed."""

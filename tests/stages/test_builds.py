@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from assetpipe import carve
 from assetpipe.asset import Json
+from assetpipe.sources import Source
+from assetpipe.stages.prepared import Prepared
 from tests.stages.places import ALL, Worked, asset, build, config, entries, shelf
 
 UNBAKED: dict[str, Json] = {"textures": {"bake": "never"}}
@@ -146,3 +149,25 @@ def test_a_renamed_source_is_read_again(source: Path, filled: tuple[Path, Worked
     worked = build(other, tmp_path, config(), shelf(filled[0]))
     assert worked.calls == {"read": 1}
     assert '"uri": "kugel.glb"' in (tmp_path / "kugel" / "manifest.json").read_text()
+
+
+def test_a_source_that_changes_while_it_is_built_mixes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first stage is known, a later one needs it again, and in between a file of its was replaced: what was known
+    is forgotten, and the bundle is the one of the new file."""
+    source, kept = asset(tmp_path / "in", beside=True), shelf(tmp_path / "cache")
+    other = asset(tmp_path / "other", beside=True, colour=10).with_name("paint.png").read_bytes()
+    build(source, tmp_path / "1", config(), kept)
+    changed = config(textures={"bake_degrees": 2.9})
+    look = carve._is_of
+
+    def replaced(prepared: Prepared, opened: Source) -> bool:
+        found = look(prepared, opened)
+        source.with_name("paint.png").write_bytes(other)
+        return found
+
+    monkeypatch.setattr(carve, "_is_of", replaced)
+    worked = build(source, tmp_path / "2", changed, kept)
+    monkeypatch.undo()
+    assert worked.calls["read"] == 2
+    assert worked.files == build(source, tmp_path / "3", changed).files
+    assert build(source, tmp_path / "4", changed, kept).calls == {}

@@ -105,7 +105,7 @@ FolderShelf(Path(sys.argv[1]), 10**9).write(sys.argv[2], pieces())
 """
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path), name(1)], check=False)
     assert done.returncode == -9
-    shelf = FolderShelf(tmp_path, 10**9)
+    shelf = FolderShelf(tmp_path, 10**9, every=0)
     (left,) = (path for path in tmp_path.rglob("*") if path.is_file())
     assert body(shelf, name(1)) is None
     assert list(shelf.slots()) == []
@@ -119,7 +119,7 @@ FolderShelf(Path(sys.argv[1]), 10**9).write(sys.argv[2], pieces())
 def test_what_was_used_least_recently_goes_first(tmp_path: Path) -> None:
     """At the limit nothing goes; over it the oldest go until a tenth is free. What was read is as new as what was
     written; folders of sources that have nothing left go too."""
-    shelf = FolderShelf(tmp_path, 1_000)
+    shelf = FolderShelf(tmp_path, 1_000, every=0)
     for number in range(10):
         entry = name(number, f"{number}0" * 32)
         shelf.write(entry, [bytes(100)])
@@ -130,7 +130,20 @@ def test_what_was_used_least_recently_goes_first(tmp_path: Path) -> None:
     assert shelf.trim() == 200
     left = {int(slot.name[-3:], 16) for slot in shelf.slots()}
     assert left == {0, 3, 4, 5, 6, 7, 8, 9, 10}
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["00", *(f"{n}0" for n in range(3, 10)), "ff"])
+    folders = [path.name for path in tmp_path.iterdir() if path.is_dir()]
+    assert sorted(folders) == sorted(["00", *(f"{n}0" for n in range(3, 10)), "ff"])
+
+
+def test_a_folder_is_not_looked_through_after_every_build(tmp_path: Path) -> None:
+    """A batch of thousands of small assets would do nothing else."""
+    shelf = FolderShelf(tmp_path / "cache", 100)
+    assert shelf.trim() == 0
+    shelf.write(name(1), [bytes(200)])
+    assert shelf.trim() == 200
+    shelf.write(name(1), [bytes(200)])
+    assert shelf.trim() == 0
+    os.utime(tmp_path / "cache" / ".trimmed", (time.time() - 301,) * 2)
+    assert shelf.trim() == 200
 
 
 def test_a_store_keeps_its_entries_where_no_category_is(shelf: Shelf) -> None:
