@@ -1,4 +1,4 @@
-"""Memory that is freed goes back to the system at once."""
+"""Memory that is freed goes back to the system at once; how libraries say that there was none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ import ctypes
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # glibc's malloc.h
 LARGE = 1 * 1024 * 1024
 ARENAS = 2
+STARVED = ("bad_alloc", "MemoryError", "out of memory", "Cannot allocate memory")
+"""Words by which libraries say that there was no memory, whatever else they make of it."""
+
+
+def starved(said: str) -> bool:
+    return any(word in said for word in STARVED)
 
 
 def return_memory_early() -> None:

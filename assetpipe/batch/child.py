@@ -15,12 +15,12 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from assetpipe.batch.order import ORDER, LevelFacts, Order, Outcome, starved, write_outcome
+from assetpipe.batch.order import ORDER, LevelFacts, Order, Outcome, write_outcome
 from assetpipe.batch.rights import rights_of
 from assetpipe.batch.sandbox import confine
 from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, TryAgain
 from assetpipe.log import Event, JsonLines, Report
-from assetpipe.memory import return_memory_early
+from assetpipe.memory import return_memory_early, starved
 
 PR_SET_PDEATHSIG = 1
 FILE_BYTES = 64_000_000_000

@@ -16,8 +16,6 @@ from assetpipe.batch.plan import Item
 ORDER, OUTCOME, LOG = "order.json", "outcome.json", "said.log"
 MOST = 1_000_000
 """Bytes of an outcome."""
-STARVED = ("bad_alloc", "MemoryError", "out of memory", "Cannot allocate memory")
-"""Words by which libraries say that there was no memory, whatever else they make of it."""
 Stage = Literal["fetch", "build", "publish"]
 Text = Annotated[str, Field(max_length=4_000)]
 
@@ -69,10 +67,6 @@ class Outcome(BaseModel):
     revision: Annotated[str, Field(max_length=80)] = ""
     sent_bytes: Annotated[int, Field(ge=0)] = 0
     """To the store; what was there already is not sent."""
-
-
-def starved(said: str) -> bool:
-    return any(word in said for word in STARVED)
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:

@@ -17,9 +17,10 @@ from typing import Literal, get_args
 
 from assetpipe.batch.forked import Nursery, Started, may_fork, spawn
 from assetpipe.batch.machine import Process, family, private_bytes, processes
-from assetpipe.batch.order import LOG, ORDER, Order, Outcome, read_outcome, starved
+from assetpipe.batch.order import LOG, ORDER, Order, Outcome, read_outcome
 from assetpipe.errors import TryAgain
 from assetpipe.log import Event, Kind
+from assetpipe.memory import starved
 from assetpipe.stages.tray import make_tray
 
 CHILD = (sys.executable, "-m", "assetpipe.batch.child")

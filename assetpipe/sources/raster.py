@@ -8,6 +8,7 @@ import numpy as np
 import pyvips
 
 from assetpipe.asset import Array
+from assetpipe.memory import starved
 
 # Larger files that are written in a third of the time: the textures are encoded anew for every level anyway.
 PNG_EFFORT = 1
@@ -31,6 +32,8 @@ def decode_rgba(data: bytes | memoryview, size: tuple[int, int] | None = None) -
     try:
         return _decode(pyvips.Image.new_from_buffer(bytes(data), "", fail_on="truncated"), size)
     except pyvips.Error as error:
+        if starved(str(error)):
+            raise MemoryError(str(error)) from None
         raise UndecodableError(str(error).strip().splitlines()[-1]) from None
 
 

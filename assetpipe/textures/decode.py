@@ -16,7 +16,8 @@ import PIL.Image
 import pyvips
 
 from assetpipe.asset import Array
-from assetpipe.errors import SourceError
+from assetpipe.errors import LimitExceeded, SourceError
+from assetpipe.memory import starved
 from assetpipe.textures.ktx2 import decode_ktx2, is_ktx2
 
 pyvips.cache_set_max(0)  # its cache of operations would hold on to every large image
@@ -131,8 +132,11 @@ def _without_full_alpha(array: Array) -> Pixels:
     return Pixels(array)
 
 
-def _unreadable(label: str, fault: Exception) -> SourceError:
+def _unreadable(label: str, fault: Exception) -> SourceError | LimitExceeded:
     first_line = (str(getattr(fault, "detail", "")) or str(fault)).strip().splitlines() or ["no reason given"]
+    if starved(first_line[0]):
+        fault_said = f"{label}: out of memory where it was decoded: {first_line[0]}"
+        return LimitExceeded("E_MEMORY", fault_said, hint="build it on a larger machine, or use smaller pictures")
     return SourceError(
         "E_IMAGE",
         f"{label}: cannot be decoded: {first_line[0]}",

@@ -41,7 +41,7 @@ def night(server: Server, folder: Path, times: int) -> tuple[Cloud, Counter[str]
         random.Random(3).shuffle(order)
         cloud.children = dict(order)
         assert len(order) == (times * ASSETS if times > 1 else 1)
-        cloud.run(machines=2)
+        cloud.run(machines=2, most=rounds(300, 1_800))
         assert set(cloud.statuses()) == {"SUCCEEDED"}
     bodies = [each for each in proxy.requests if each.method in ("PUT", "POST") and each.path.startswith(f"/{bucket}/")]
     sent = Counter(each.path.removeprefix(f"/{bucket}/models/").partition("?")[0] for each in bodies if each.body_bytes)

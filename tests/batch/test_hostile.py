@@ -7,6 +7,8 @@ import os
 import re
 import shlex
 import struct
+import subprocess
+import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from assetpipe.batch.machine import processes
 from assetpipe.batch.plan import Item
 from assetpipe.batch.run import Summary, carry_out
 from assetpipe.bundle import damage, read_bundle, write_bundle
+from assetpipe.errors import LimitExceeded
 from assetpipe.manifest import Manifest
 from tests import gltf_files
 from tests.batch.nights import batch, read_journal
@@ -24,6 +27,7 @@ from tests.commands import run
 from tests.delivery import bundles
 from tests.shapes import sphere, torus
 
+ROOT = Path(__file__).parents[2]
 SMALL = """
 [levels.preview]
 screen_px = 32
@@ -107,21 +111,32 @@ def test_five_poisons_stop_nobody(folder: Path, summary: Summary) -> None:
 
 
 def test_a_picture_that_is_too_large_for_its_memory_is_no_bad_picture(folder: Path, tmp_path: Path) -> None:
-    """12,000 x 12,000 pixels in 1.5 MB of PNG, and 64 MB to build in: the limit is blamed, and the hint says which."""
-    document, data = gltf_files.document(sphere(8))
-    data += b"\0" * (-len(data) % 4)
-    png = _black(12_000)
-    document["bufferViews"].append({"buffer": 0, "byteOffset": len(data), "byteLength": len(png)})
-    document |= {"images": [{"bufferView": 4, "mimeType": "image/png"}], "textures": [{"source": 0}]}
-    document["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]
-    document["meshes"][0]["primitives"][0]["material"] = 0
-    document["buffers"] = [{"byteLength": len(data) + len(png)}]
-    path = gltf_files.write_glb(tmp_path / "bomb.glb", document, data + png)
+    """12,000 x 12,000 pixels in 1.5 MB of PNG, and 64 MB to build in: the limit is blamed, and the hint says which. So
+    it is in a plain build, with half a gigabyte."""
+    path = greedy(tmp_path / "bomb.glb")
     config = str(folder / "small.toml")
     wanted = Item(source=str(path), asset="real-bomb", config=config, bytes=path.stat().st_size)
     summary = carry_out(batch(tmp_path / "out", (wanted,), memory_mb=64))
     assert summary.reasons == (("E_MEMORY", 1),)
     assert "--memory-mb" in json.loads(summary.quarantine.read_text())["hint"]
+    half = "import resource as r; r.setrlimit(r.RLIMIT_DATA, (5 * 10**8,) * 2); from assetpipe.cli import main; main()"
+    command = [sys.executable, "-c", half, "build", str(path), "--config", config, "--out", str(tmp_path / "plain")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=ROOT)
+    assert (done.returncode, "Traceback" in done.stderr) == (LimitExceeded.exit_code, False)
+    assert "images/0: out of memory" in done.stderr
+    assert "smaller pictures" in done.stderr
+
+
+def greedy(path: Path) -> Path:
+    """A small file whose picture takes 400 MB and more."""
+    document, data = gltf_files.document(sphere(8))
+    data, png = data + b"\0" * (-len(data) % 4), _black(12_000)
+    document["bufferViews"].append({"buffer": 0, "byteOffset": len(data), "byteLength": len(png)})
+    document |= {"images": [{"bufferView": 4, "mimeType": "image/png"}], "textures": [{"source": 0}]}
+    document["materials"] = [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]
+    document["meshes"][0]["primitives"][0]["material"] = 0
+    document["buffers"] = [{"byteLength": len(data) + len(png)}]
+    return gltf_files.write_glb(path, document, data + png)
 
 
 def _black(side: int) -> bytes:
