@@ -149,6 +149,8 @@ def _start(order: Order, folder: Path, command: Sequence[str]) -> tuple[Started,
     talk to a store."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
+    if order.stage == "build":
+        Path(order.out).mkdir(parents=True, exist_ok=True)  # a child has no rights to what is not there
     if order.stages:
         make_tray(folder)
     (folder / ORDER).write_text(order.model_dump_json(), encoding="utf-8")
