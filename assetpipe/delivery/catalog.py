@@ -101,6 +101,10 @@ class Catalog(Protocol):
         """Caches were told up to here; a lower sequence than the one noted changes nothing."""
         ...
 
+    def announce_all(self, told: Iterable[tuple[str, str, int]]) -> None:
+        """As `announce` for each (category, asset, sequence), some or all of them at a time."""
+        ...
+
     def forget(self, category: str, asset: str) -> None:
         """Entry and moves go: before the entry is made from the store again, or because the store has it no more."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from assetpipe.delivery.catalog import Entry, Move, Page
@@ -60,6 +60,10 @@ class MemoryCatalog:
             entry = self._entries.get((category, asset))
             if entry and entry.announced < sequence:
                 self._entries[category, asset] = replace(entry, announced=sequence)
+
+    def announce_all(self, told: Iterable[tuple[str, str, int]]) -> None:
+        for category, asset, sequence in told:
+            self.announce(category, asset, sequence)
 
     def forget(self, category: str, asset: str) -> None:
         with self._lock:

@@ -10,6 +10,7 @@ import os
 import random
 from dataclasses import dataclass
 from functools import cache, partial
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from botocore.config import Config as ClientConfig
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
+SMALL = 1024 * 1024
+"""Bytes of a body that is rather sent in vain."""
 HOME = "us-east-1"
 """CloudFront's only region, and what servers other than AWS are told where no region is set."""
 
@@ -83,6 +86,7 @@ def s3_client(settings: Access, patience: Patience = PATIENCE) -> S3Client:
     )
     client: Any = _client("s3", settings.region or (HOME if foreign else ""), settings.endpoint_url, config)
     client.meta.events.register("needs-retry.s3", partial(_again, patience.tries))
+    client.meta.events.register("before-call.s3", _send_small_at_once)
     return cast("S3Client", client)
 
 
@@ -116,6 +120,13 @@ def _again(tries: int, attempts: int, response: Any, **_: object) -> float | Non
     if response[0].status_code != 429 and code not in DAMAGED:
         return None
     return random.random() * min(2.0 ** (attempts - 1), 20.0)  # noqa: S311  as botocore's own
+
+
+def _send_small_at_once(params: Any, **_: object) -> None:
+    """botocore waits before each body for the server to say that it wants it: a way there and back more."""
+    body = params.get("body")
+    if isinstance(body, BytesIO) and len(body.getbuffer()) <= SMALL:
+        params["headers"].pop("Expect", None)
 
 
 def _client(service: str, region: str, endpoint_url: str, config: ClientConfig) -> object:

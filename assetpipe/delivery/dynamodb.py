@@ -17,7 +17,8 @@ per second. All of a publish is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,8 +33,10 @@ from assetpipe.errors import TryAgain
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
+    from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
 
+WRITERS = 8
+"""Requests at a time."""
 CONFLICTS = 60
 """Tries while other transactions hold the same items."""
 Row = dict[str, Any]
@@ -108,6 +111,11 @@ class DynamoCatalog:
         except (ClientError, BotoCoreError) as error:
             if not _is(error, "ConditionalCheckFailedException"):
                 raise explained(error, self.table) from error
+
+    def announce_all(self, told: Iterable[tuple[str, str, int]]) -> None:
+        """Side by side: no write of a batch can have a condition, and a transaction fails as a whole."""
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(lambda one: self.announce(*one), told))
 
     def forget(self, category: str, asset: str) -> None:
         names = [{"PK": row["PK"], "SK": row["SK"]} for row in self._query(PK=f"PRODUCT#{category}/{asset}")]
@@ -204,21 +212,26 @@ class DynamoCatalog:
 
 def create_table(client: DynamoDBClient, name: str) -> None:
     """On demand, with point-in-time recovery; returns when it can be used."""
-    attributes = ("PK", "SK", "PK1", "SK1", "PK2", "SK2")
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": "S"} for attribute in attributes],
-        KeySchema=_schema("PK", "SK"),
-        GlobalSecondaryIndexes=[
-            {"IndexName": "by_age", "KeySchema": _schema("PK1", "SK1"), "Projection": {"ProjectionType": "ALL"}},
-            {"IndexName": "by_status", "KeySchema": _schema("PK2", "SK2"), "Projection": {"ProjectionType": "ALL"}},
-        ],
-    )
+    client.create_table(**table_definition(name))
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     client.update_continuous_backups(
         TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
+
+
+def table_definition(name: str) -> CreateTableInputTypeDef:
+    """Of CreateTable, and of CloudFormation's AWS::DynamoDB::Table."""
+    attributes = ("PK", "SK", "PK1", "SK1", "PK2", "SK2")
+    return {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": attribute, "AttributeType": "S"} for attribute in attributes],
+        "KeySchema": _schema("PK", "SK"),
+        "GlobalSecondaryIndexes": [
+            {"IndexName": "by_age", "KeySchema": _schema("PK1", "SK1"), "Projection": {"ProjectionType": "ALL"}},
+            {"IndexName": "by_status", "KeySchema": _schema("PK2", "SK2"), "Projection": {"ProjectionType": "ALL"}},
+        ],
+    }
 
 
 def _schema(partition: str, order: str) -> list[KeySchemaElementTypeDef]:

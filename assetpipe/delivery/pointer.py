@@ -101,11 +101,12 @@ def parse_pointer(body: bytes, place: str) -> Pointer:
     return pointer
 
 
-def move(store: Store, keys: Keys, decide: Decide) -> Seen:
+def move(store: Store, keys: Keys, decide: Decide, seen: Seen | None = None) -> Seen:
     """Swap the pointer for what `decide` makes of what is there, again for as long as others are faster. None from
-    `decide` leaves it. Returns what is there then, which may already be another's."""
+    `decide` leaves it. Returns what is there then, which may already be another's. `seen` is what the caller has seen
+    just now: it's looked again only where that is no longer so."""
     for attempt in range(TRIES):
-        seen = look(store, keys)
+        seen = look(store, keys) if attempt or seen is None else seen
         wanted = decide(seen)
         if wanted is None:
             return seen

@@ -79,12 +79,14 @@ def publish_asset(
     elif before.pointer and release.revision in before.pointer.earlier:
         report(Event("warning", release.keys.asset, "this revision was published before, and is current again", 0.1))
     claims = before.pointer is None or before.pointer.revision != release.revision
+    if before.version is None:
+        release = release.as_fresh()
     sent = _send(release, store, threads, report, claims=claims)
     try:
-        after, moved = _point(release, store, catalog, claimed=claims)
+        after, moved = _point(release, store, catalog, before=before if claims else None, claimed=claims)
     except _Unclaimed:
         sent += _send(release, store, threads, report, claims=True)
-        after, moved = _point(release, store, catalog, claimed=True)
+        after, moved = _point(release, store, catalog, before=None, claimed=True)
     record(catalog, release.keys, after)
     written = [*sent, *([len(after.pointer.to_bytes())] if moved and after.pointer else [])]
     return Published(
@@ -133,7 +135,9 @@ def _put_all(items: Sequence[Item], store: Store, threads: int, report: Report) 
     return [size for size in sizes if size is not None]
 
 
-def _point(release: Release, store: Store, catalog: Catalog, *, claimed: bool) -> tuple[Seen, bool]:
+def _point(
+    release: Release, store: Store, catalog: Catalog, *, before: Seen | None, claimed: bool
+) -> tuple[Seen, bool]:
     moved = False
 
     def decide(seen: Seen) -> Pointer | None:
@@ -146,7 +150,7 @@ def _point(release: Release, store: Store, catalog: Catalog, *, claimed: bool) -
         assert isinstance(release.history.body, bytes)
         return pushed(*_until_now(seen, catalog, release.keys), release.revision, release.history.body)
 
-    return move(store, release.keys, decide), moved
+    return move(store, release.keys, decide, before), moved
 
 
 def _until_now(seen: Seen, catalog: Catalog, keys: Keys) -> tuple[int, list[str]]:

@@ -37,9 +37,9 @@ class Published:
 
 def announce(catalog: Catalog, published: Iterable[Published]) -> None:
     """Caches have been told of these, or there are none. Whoever dies before it is told to tell them again."""
-    for one in published:
-        if one.mutable_keys:
-            catalog.announce(one.category, one.asset, one.sequence)
+    told = [(one.category, one.asset, one.sequence) for one in published if one.mutable_keys]
+    if told:
+        catalog.announce_all(told)
 
 
 def is_news(one: Published) -> bool:

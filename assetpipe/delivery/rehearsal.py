@@ -5,7 +5,7 @@ Nothing is copied: a rehearsal of one asset asks for as much as its publish woul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from heapq import merge
 
@@ -89,6 +89,10 @@ class RehearsedCatalog:
     def announce(self, category: str, asset: str, sequence: int) -> None:
         self._take_up(category, asset)
         self._over.announce(category, asset, sequence)
+
+    def announce_all(self, told: Iterable[tuple[str, str, int]]) -> None:
+        for category, asset, sequence in told:
+            self.announce(category, asset, sequence)
 
     def forget(self, category: str, asset: str) -> None:
         self._forgotten.add((category, asset))

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -39,6 +39,11 @@ class Release:
     def needs(self) -> frozenset[str]:
         """Every key that must be there before a pointer may name this revision."""
         return frozenset([*(item.key for item in self.payloads), self.history.key])
+
+    def as_fresh(self) -> Release:
+        """Of an asset that was never published: nothing of it is there, unless a publish was killed."""
+        payloads = tuple(replace(item, fresh=True) for item in self.payloads)
+        return replace(self, payloads=payloads, history=replace(self.history, fresh=True))
 
 
 def release_of(bundle: Bundle) -> Release:

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 
 from assetpipe.delivery import multipart
 from assetpipe.delivery.bodies import body_bytes, whole
-from assetpipe.delivery.client import PATIENCE, Access, Patience, s3_client
+from assetpipe.delivery.client import PATIENCE, SMALL, Access, Patience, s3_client
 from assetpipe.delivery.faults import CONFLICT, code_of, explaining, redacted, status_of, was_sent_again
 from assetpipe.delivery.refusals import checked, corrupt, moved, place, taken
 from assetpipe.delivery.store import Found, Item, Stat
@@ -66,9 +66,11 @@ class S3Store:
     def put(self, item: Item) -> bool:
         key, size, sent_before = self._key(item.key), body_bytes(item), False
         with explaining(place(self, item.key)):
-            for pause in (*PAUSES, None):
-                if found := self._head(key):
+            unasked = item.fresh and size <= SMALL
+            for pause in (0.0, *PAUSES, None) if unasked else (*PAUSES, None):
+                if not unasked and (found := self._head(key)):
                     return self._is_ours(item, found[0], sent_before)
+                unasked = False
                 try:
                     self._create(item, key, size)
                     return True

@@ -11,7 +11,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,8 +95,12 @@ class SqliteCatalog:
         return [row[0] for row in self._rows("SELECT DISTINCT category FROM entries ORDER BY category")]
 
     def announce(self, category: str, asset: str, sequence: int) -> None:
+        self.announce_all([(category, asset, sequence)])
+
+    def announce_all(self, told: Iterable[tuple[str, str, int]]) -> None:
         statement = "UPDATE entries SET announced = ? WHERE category = ? AND asset = ? AND announced < ?"
-        self._do(lambda db: db.execute(statement, (sequence, category, asset, sequence)))
+        rows = [(sequence, category, asset, sequence) for category, asset, sequence in told]
+        self._do(lambda db: db.executemany(statement, rows))
 
     def forget(self, category: str, asset: str) -> None:
         def delete(db: sqlite3.Connection) -> None:

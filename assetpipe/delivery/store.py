@@ -28,6 +28,8 @@ class Item:
     """`asset`, `revision`, `cache-tag`; the sha256 is added by the store"""
     tags: Mapping[str, str] = field(default_factory=dict)
     """for cost allocation: `category`, `level`"""
+    fresh: bool = False
+    """Nobody is known to have written it: a store that has to ask whether it is there may send it first."""
 
 
 @dataclass(frozen=True)

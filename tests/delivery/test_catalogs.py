@@ -180,6 +180,16 @@ def test_a_rehearsal_writes_into_a_copy(catalog: Catalog) -> None:
     assert catalog.get("furniture", "chair") == entry()
 
 
+def test_many_announcements_are_each_as_one(catalog: Catalog) -> None:
+    """Lower ones, and those of assets that are not there, change nothing and stop no other."""
+    for asset in ("chair", "table"):
+        catalog.record(entry(asset, sequence=3))
+    catalog.announce("furniture", "table", 3)
+    catalog.announce_all([("furniture", "nothing", 9), ("furniture", "table", 2), ("furniture", "chair", 3)])
+    assert [(one.asset, one.announced) for one in catalog.listing("furniture")] == [("chair", 3), ("table", 3)]
+    catalog.announce_all([])
+
+
 def test_many_entries_come_through_whole(catalog: Catalog) -> None:
     """More than one answer of the service holds; files of a long name among them."""
     count = 12 if isinstance(catalog, DynamoCatalog) else 120
