@@ -7,7 +7,7 @@ in any order: the run's name is made of the upload itself, whoever comes second 
 where two come at once the workers' leases let one of them build. Messages that fail go back to the queue, each alone.
 
 Environment: STORE (s3://bucket/prefix, where to publish), QUEUE, JOB_DEFINITION; optional INCOMING ("incoming/"),
-MAX_BYTES (2 GB), ATTEMPTS (5), CONFIG (s3:// URL of a TOML file).
+MAX_BYTES (2 GB), ATTEMPTS (5), CONFIG (s3:// URL of a TOML file, or what stands in one).
 """
 
 from __future__ import annotations
@@ -121,11 +121,12 @@ def _submit(run: str, item: dict[str, Any]) -> bool:
     if _is_there(bucket, f"{folder}/submission.json"):
         return False
     memory = MEMORY_MB + MEMORY_PER_BYTE * item["bytes"] // 1_000_000
-    line = {"config": None, "sha256": None, "seconds": 0.0, "memory_mb": memory, **item}
+    config = _config(bucket, folder)
+    line = {"config": config or None, "sha256": None, "seconds": 0.0, "memory_mb": memory, **item}
     body = (json.dumps(line) + "\n").encode()
     name = f"plan-{hashlib.sha256(body).hexdigest()[:16]}.jsonl"
     _put(bucket, f"{folder}/{name}", body)
-    answer = boto3.client("batch").submit_job(**_request(run, f"{store}/{RUNS}/{run}/{name}", memory))
+    answer = boto3.client("batch").submit_job(**_request(run, f"{store}/{RUNS}/{run}/{name}", memory, config))
     job = {
         "name": answer["jobName"],
         "queue": os.environ["QUEUE"],
@@ -141,10 +142,20 @@ def _submit(run: str, item: dict[str, Any]) -> bool:
     return True
 
 
-def _request(run: str, plan: str, memory: int) -> dict[str, Any]:
+def _config(bucket: str, folder: str) -> str:
+    """URL of what the worker is given; what was said in words is put beside the plan, as `batch submit` does."""
+    said = os.environ.get("CONFIG", "")
+    if not said.strip() or said.startswith("s3://"):
+        return said.strip()
+    name = f"config-{hashlib.sha256(said.encode()).hexdigest()[:16]}.toml"
+    _put(bucket, f"{folder}/{name}", said.encode())
+    return f"s3://{bucket}/{folder}/{name}"
+
+
+def _request(run: str, plan: str, memory: int, config: str) -> dict[str, Any]:
     command = ["assetpipe", "batch", "work", "--plan", plan, "--to", os.environ["STORE"].rstrip("/")]
-    if os.environ.get("CONFIG"):
-        command += ["--config", os.environ["CONFIG"]]
+    if config:
+        command += ["--config", config]
     needs = [{"type": "MEMORY", "value": str(memory)}]
     return {
         "jobName": f"assetpipe-{run}",

@@ -183,6 +183,27 @@ def nightly(uploads: str, to: str, run: str, config_file: Path | None, as_json: 
 
 
 @batch.command(epilog=opt.EXIT_CODES)
+@publish_to
+@click.option("--sources", required=True, metavar="BUCKET", help="Where artists upload to: s3://bucket.")
+@opt.config_file
+def template(to: str, sources: str, config_file: Path | None) -> None:
+    """Print a CloudFormation template of all that a shop needs in AWS.
+
+    Buckets, catalog, CloudFront, queues of Spot machines, the function for uploads, the schedule of the night, topics,
+    and roles with the rights that each uses. The stack's output `Config` is the shop's config.
+
+    \b
+    Example:
+      assetpipe batch template --to s3://shop-models --sources s3://shop-sources --config shop.toml > stack.json
+      aws cloudformation deploy --template-file stack.json --stack-name assetpipe ... (docs/aws-batch.md)
+    """
+    from assetpipe.batch.stack.names import wishes_of
+    from assetpipe.batch.stack.whole import template as written
+
+    click.echo(written(wishes_of(to, sources, config_file)))
+
+
+@batch.command(epilog=opt.EXIT_CODES)
 @click.argument("run", metavar="RUN")
 @click.option("--to", required=True, metavar="STORE", help="As it was given to submit.")
 @opt.config_file

@@ -14,6 +14,8 @@ PASSING = {
     "ServiceUnavailable",
     "TransactionInProgressException",
 }
+TRANSACTION = "dynamodb:PutItem and dynamodb:UpdateItem"
+"""IAM knows no right to transactions, only to each of their writes."""
 REFUSED = {"AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException"}
 
 
@@ -32,7 +34,8 @@ def explained(error: ClientError | BotoCoreError, table: str) -> AssetpipeError:
     if code in PASSING:
         return TryAgain("E_CATALOG_BUSY", f"{place}: {code} at {action}", hint="the same command again finishes it")
     if code in REFUSED:
-        return NotPermitted("E_CATALOG_DENIED", f"{place}: {code} at {action}", hint=f"allow {action} on the table")
+        needed = TRANSACTION if error.operation_name == "TransactWriteItems" else action
+        return NotPermitted("E_CATALOG_DENIED", f"{place}: {code} at {action}", hint=f"allow {needed} on the table")
     if code == "ResourceNotFoundException":
         return MissingFile(
             "E_CATALOG_MISSING", f"{place}: there is none", hint="`assetpipe catalog init --store STORE` makes it"

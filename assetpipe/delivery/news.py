@@ -32,8 +32,8 @@ class News:
         told = {one: published(entry, self.store, self.run) for one, entry in entries if entry}
         events = list({event.id: event for event in (*told.values(), *self.said)}.values())
         unsent = {one.event.id: one for one in messenger.send(events)}
-        if events:
-            report(Talk("note", "events", f"{messenger.line.place} was told {len(events) - len(unsent)} events"))
+        if told_now := len(events) - len(unsent):
+            report(Talk("note", "events", f"{messenger.line.place} was told {told_now} event{'s'[: told_now != 1]}"))
         for refused in list(unsent.values())[:NAMED]:
             report(Talk("warning", "events", f"not told: {_named(refused.event)}: {refused.reason}"))
         if len(unsent) > NAMED:

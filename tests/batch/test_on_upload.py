@@ -14,6 +14,7 @@ from moto import mock_aws
 from assetpipe.api import slug
 from assetpipe.batch import aws, on_upload
 from assetpipe.batch.aws import read_submission
+from assetpipe.batch.cloud import config_at, read_bytes
 from assetpipe.batch.slices import read_slice
 from assetpipe.batch.status import Sources, status_of
 from assetpipe.config import load_config
@@ -108,6 +109,19 @@ def test_an_upload_becomes_a_job_whose_plan_names_it(cloud: Any) -> None:
     assert (item.asset, item.category, item.bytes) == ("oak-chair-v2-arms", "furniture", len(GLB))
 
 
+def test_a_config_in_words_goes_along_with_the_job(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put beside the plan, given to the worker, and what the asset is built by."""
+    monkeypatch.setenv("CONFIG", "[publish]\nthreads = 3\n")
+    upload("incoming/fashion/shoe.glb")
+    on_upload.handler(told("incoming/fashion/shoe.glb"), None)
+    (job,) = jobs(cloud)
+    command = job["container"]["command"]
+    place, plan = (command[command.index(option) + 1] for option in ("--config", "--plan"))
+    assert config_at(place).publish.threads == 3
+    (item,) = read_slice(read_bytes(plan, load_config().publish), None, plan)
+    assert item.config == place
+
+
 def test_events_that_come_again_ask_for_nothing_new(cloud: Any) -> None:
     """At least once: three times in one batch, and again later. The same name uploaded anew is another upload."""
     upload("incoming/fashion/shoe.glb")
@@ -194,4 +208,4 @@ def test_the_function_says_what_the_package_says(buckets: None) -> None:
         assert on_upload.slug(stem) == slug(stem)
     assert aws.RETRY_STRATEGY["evaluateOnExit"] == on_upload.RETRIES
     assert aws.FOLDER == on_upload.RUNS
-    standin.check(on_upload._request("upload-0", "s3://b/p", 2_000))
+    standin.check(on_upload._request("upload-0", "s3://b/p", 2_000, ""))

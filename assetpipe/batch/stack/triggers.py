@@ -1,0 +1,146 @@
+"""What starts jobs (an upload, the night), who hears of it (the shop, whoever runs this), what is left undone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from assetpipe.batch.stack.names import Json, Wishes, allow, arn, att, named, policy, ref, resource, s3_arn, sub, trust
+from assetpipe.batch.stack.rights import function
+
+SECONDS = 60
+"""That the function may take for a batch of events; a message is hidden six times as long, as AWS advises."""
+TRIES = 5
+ON_UPLOAD = Path(__file__).parents[1] / "on_upload.py"
+
+
+def triggers(wishes: Wishes, config: Json) -> Json:
+    return {**_uploads(wishes, config), **_night(), **_listeners()}
+
+
+def _uploads(wishes: Wishes, config: Json) -> Json:
+    dead = {"deadLetterTargetArn": att("DeadLetters"), "maxReceiveCount": TRIES}
+    queue = {"VisibilityTimeout": 6 * SECONDS, "RedrivePolicy": dead, "SqsManagedSseEnabled": True}
+    source = {
+        "EventSourceArn": att("Uploads"),
+        "FunctionName": ref("OnUpload"),
+        "BatchSize": 10,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 5},
+    }
+    return {
+        "DeadLetters": resource("SQS::Queue", {"MessageRetentionPeriod": 1_209_600, "SqsManagedSseEnabled": True}),
+        "Uploads": resource("SQS::Queue", queue),
+        "UploadsPolicy": resource("SQS::QueuePolicy", {"Queues": [ref("Uploads")], "PolicyDocument": _from_s3(wishes)}),
+        "OnUploadLogs": resource("Logs::LogGroup", {"RetentionInDays": ref("LogDays")}),
+        "OnUploadRole": resource("IAM::Role", _function_role(wishes)),
+        "OnUpload": resource("Lambda::Function", _function(wishes, config)),
+        "OnUploadSource": resource("Lambda::EventSourceMapping", source),
+    }
+
+
+def _from_s3(wishes: Wishes) -> Json:
+    """The bucket is named, not referred to: it wants to see this policy before it is made."""
+    here = {
+        "ArnLike": {"aws:SourceArn": s3_arn(wishes.sources)},
+        "StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")},
+    }
+    s3 = {"Service": "s3.amazonaws.com"}
+    return policy(allow(["sqs:SendMessage"], att("Uploads"), Principal=s3, Condition=here))
+
+
+def _function_role(wishes: Wishes) -> Json:
+    service = [
+        allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], att("Uploads")),
+        allow(["logs:CreateLogStream", "logs:PutLogEvents"], sub("${OnUploadLogs.Arn}")),
+    ]
+    policies = {"code": policy(*function(wishes)), "lambda": policy(*service)}
+    return {
+        "AssumeRolePolicyDocument": trust("lambda"),
+        "Policies": [{"PolicyName": name, "PolicyDocument": document} for name, document in policies.items()],
+    }
+
+
+def _function(wishes: Wishes, config: Json) -> Json:
+    return {
+        "Runtime": "python3.13",
+        "Handler": "index.handler",
+        "Code": {"ZipFile": ON_UPLOAD.read_text(encoding="utf-8")},
+        "Role": att("OnUploadRole"),
+        "Timeout": SECONDS,
+        "MemorySize": 256,
+        "LoggingConfig": {"LogGroup": ref("OnUploadLogs")},
+        "Environment": {
+            "Variables": {
+                "STORE": wishes.to,
+                "QUEUE": ref("CpuQueue"),
+                "JOB_DEFINITION": named("work"),
+                "CONFIG": config,
+            }
+        },
+    }
+
+
+def _night() -> Json:
+    """Batch is no templated target of the Scheduler, so its API is called."""
+    job = {"JobName": "assetpipe-night", "JobQueue": "${CpuQueue}", "JobDefinition": "${Night}"}
+    target = {
+        "Arn": sub("arn:${AWS::Partition}:scheduler:::aws-sdk:batch:submitJob"),
+        "RoleArn": att("ScheduleRole"),
+        "Input": sub(json.dumps(job)),
+        "RetryPolicy": {"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 3_600},
+        "DeadLetterConfig": {"Arn": att("DeadLetters")},
+    }
+    schedule = {
+        "Name": named("night"),
+        "ScheduleExpression": ref("Schedule"),
+        "ScheduleExpressionTimezone": ref("Timezone"),
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": target,
+    }
+    may = policy(
+        allow(["batch:SubmitJob"], ref("CpuQueue"), arn("batch", "job-definition/${AWS::StackName}-night*")),
+        allow(["sqs:SendMessage"], att("DeadLetters")),
+    )
+    role = {
+        "AssumeRolePolicyDocument": trust("scheduler"),
+        "Policies": [{"PolicyName": "schedule", "PolicyDocument": may}],
+    }
+    return {"ScheduleRole": resource("IAM::Role", role), "Nightly": resource("Scheduler::Schedule", schedule)}
+
+
+def _listeners() -> Json:
+    """`Events` is the shop's, whose messages have one form; `Alarms` is for people."""
+    queues = {"Fn::If": ["Gpus", [ref("CpuQueue"), ref("GpuQueue")], [ref("CpuQueue")]]}
+    failed = {
+        "source": ["aws.batch"],
+        "detail-type": ["Batch Job State Change"],
+        "detail": {"status": ["FAILED"], "jobQueue": queues},
+    }
+    depth = {
+        "AlarmDescription": "Uploads or nights that could not be submitted lie among the dead letters",
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateNumberOfMessagesVisible",
+        "Dimensions": [{"Name": "QueueName", "Value": att("DeadLetters", "QueueName")}],
+        "Statistic": "Maximum",
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "Threshold": 0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+        "AlarmActions": [ref("Alarms")],
+    }
+    mail = {"TopicArn": ref("Alarms"), "Protocol": "email", "Endpoint": ref("AlarmEmail")}
+    own = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
+    services = {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com"]}
+    tell = policy(allow(["sns:Publish"], ref("Alarms"), Principal=services, Condition=own))
+    return {
+        "Events": resource("SNS::Topic", {"DisplayName": "assetpipe: what is published"}),
+        "Alarms": resource("SNS::Topic", {"DisplayName": "assetpipe: what wants looking after"}),
+        "AlarmsPolicy": resource("SNS::TopicPolicy", {"Topics": [ref("Alarms")], "PolicyDocument": tell}),
+        "AlarmsMail": resource("SNS::Subscription", mail, Condition="Mailed"),
+        "JobFailed": resource(
+            "Events::Rule", {"EventPattern": failed, "Targets": [{"Id": "alarms", "Arn": ref("Alarms")}]}
+        ),
+        "LettersLeft": resource("CloudWatch::Alarm", depth),
+    }
