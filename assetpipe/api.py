@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from assetpipe.config import SLUG, SLUG_RULE, Config, load_config
+from assetpipe.config import INDEX, INDEX_RULE, SLUG, SLUG_RULE, Config, load_config
 from assetpipe.errors import UsageError
 from assetpipe.log import Report, silent
 from assetpipe.manifest import Manifest
@@ -266,6 +266,8 @@ def asset_names(sources: Sequence[Path], asset: str | None = None) -> dict[Path,
     names: dict[Path, str] = {}
     for source in sources:
         name = asset or slug(source.stem)
+        if INDEX.fullmatch(name):
+            raise UsageError("E_ASSET_NAME", f"{source}: {name!r} {INDEX_RULE}", hint="give another with --asset")
         twin = next((other for other, taken in names.items() if taken == name and other != source), None)
         if twin:
             raise UsageError(

@@ -29,6 +29,8 @@ EVENTS = (
     r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?"
     r"|arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]{1,256}|[A-Za-z0-9._/-]{1,256})?$"
 )
+INDEX = re.compile(r"index(-[0-9]+)?")
+INDEX_RULE = "cannot name an asset: it names the index of its category"
 RESERVED = frozenset({"history", "manifest", "poster", "report"})  # folders of the store's layout and files of a bundle
 
 

@@ -13,7 +13,7 @@ from assetpipe.batch.estimate import estimate
 from assetpipe.batch.found import Found, find_sources, is_remote
 from assetpipe.batch.plan import Item, shard
 from assetpipe.batch.remote import ALONE
-from assetpipe.config import SLUG, SLUG_RULE, load_config
+from assetpipe.config import INDEX, INDEX_RULE, SLUG, SLUG_RULE, load_config
 from assetpipe.errors import MissingFile, UsageError
 from assetpipe.log import Event, Report, silent
 from assetpipe.manifest import Manifest
@@ -74,6 +74,9 @@ def plan_item(found: Found, wanted: Wanted) -> Item:
     asset = found.asset or slug(Path(found.source).stem)
     if not SLUG.fullmatch(asset):
         raise UsageError("E_ASSET_NAME", f"{found.source}: {asset!r} cannot name an asset", hint=f"use {SLUG_RULE}")
+    if INDEX.fullmatch(asset):
+        hint = "rename it, or name the asset in a list of sources"
+        raise UsageError("E_ASSET_NAME", f"{found.source}: {asset!r} {INDEX_RULE}", hint=hint)
     category, config = found.category or wanted.category, found.config or wanted.config
     if config and not is_remote(config):
         load_config(Path(config), category=category)  # a config that is wrong is said now, not at night

@@ -10,22 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from assetpipe.bundle import Bundle
-from assetpipe.config import RESERVED, SLUG, SLUG_RULE
+from assetpipe.config import INDEX, RESERVED, SLUG, SLUG_RULE
 from assetpipe.delivery.keys import IMMUTABLE, SHORT, Keys, keys_of
 from assetpipe.delivery.store import Item
 from assetpipe.errors import SourceError
 from assetpipe.manifest import Manifest, parse_manifest
 
 GLB, WEBP, JSON = "model/gltf-binary", "image/webp", "application/json"
-INDEX = re.compile(r"index(-\d+)?")
-"""An asset of this name would have its pointer where the category's index is."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import assetpipe
+import assetpipe.api
 from assetpipe.bundle import read_bundle
 from tests import gltf_files
 from tests.commands import run
@@ -88,3 +88,21 @@ def test_bundles_are_kept_in_the_users_cache_where_no_other_place_is_named(
     assert not (tmp_path / "out").exists()
     assert read_bundle(tmp_path / "cache" / "bundles" / "furniture" / "oak-ball").manifest.asset == "oak-ball"
     assert "unchanged, nothing to do" in run(*words).err
+
+
+@pytest.mark.parametrize("name", ["index", "Index", "index-1", "index 12"])
+def test_an_asset_cannot_be_called_as_its_categorys_index(tmp_path: Path, name: str) -> None:
+    """Said before anything is built, by build, ingest and plan; `index-finger` is a name like others."""
+    source = tmp_path / f"{name}.glb"
+    source.write_bytes(b"glTF")
+    ingest = ["ingest", source, "--category", "lamps", "--to", tmp_path / "s"]
+    for words in (["build", source, "--out", tmp_path], ingest):
+        refused = run(*words)
+        assert (refused.code, refused.out) == (2, "")
+        assert "cannot name an asset: it names the index of its category" in refused.err
+        assert "give another with --asset" in refused.err
+    planned = run("batch", "plan", source, "--category", "lamps", "--out", tmp_path / "plan.jsonl")
+    assert planned.code == 2
+    assert "rename it" in planned.err
+    assert not (tmp_path / "s").exists()
+    assert assetpipe.api.asset_names([Path("index-finger.glb")]) == {Path("index-finger.glb"): "index-finger"}
