@@ -87,7 +87,7 @@ def _arrays(surface: Any, columns: dict[str, slice]) -> Arrays:
     return {
         "positions": surface.positions[surface.wedge_vertex],
         "uvs": surface.attributes[:, columns["TEXCOORD_0"]],
-        "normals": surface.attributes[:, columns["NORMAL"]],
+        "normals": surface.attributes[:, columns.get("NORMAL", slice(0))],  # none where facets are as good
         "indices": surface.corners,
     }
 

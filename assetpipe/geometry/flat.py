@@ -64,8 +64,8 @@ def measure_facets(primitive: Primitive) -> Facets:
     places = first_equal([primitive.positions])
     hinges = find_hinges(primitive.positions, places[primitive.indices].reshape(-1, 3))
     bent = np.abs(hinges.cosines) < np.cos(COPLANAR)
-    if not bent.any():
-        return Facets(np.inf, np.inf)
+    if not bent.any():  # a plane, or facets too fine to be told from one
+        return Facets(0.0, 0.0)
     ends = primitive.positions[primitive.indices[hinges.first[bent]]].astype(np.float64)
     length = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
     return Facets(float(np.median(length)), float(np.median(np.arccos(np.clip(hinges.cosines[bent], -1, 1)))))

@@ -148,3 +148,17 @@ def test_colours_without_alpha_keep_three_components() -> None:
     assert [p.attributes["COLOR_0"].shape[1] for p in made] == [3, 4]
     expected = (made[1].positions[:, 1] + 0.4) / 0.8
     assert np.abs(made[1].attributes["COLOR_0"][:, 3] - 0.5 * expected).max() < 0.03
+
+
+def test_facets_too_fine_to_be_seen_become_smooth() -> None:
+    """A dome whose triangles differ by a third of a degree: those of its level differ by ten, and are not to be seen."""
+    grid, indices = shapes.grid(300, 300)
+    x, y = (2 * grid.astype(float) - 1).T
+    normals = np.stack([x, y, np.ones_like(x)], axis=1) / np.sqrt(x**2 + y**2 + 1)[:, None]
+    dome = shapes.primitive(np.stack([x, y, -(x**2 + y**2) / 2], axis=1), normals, grid, indices[::-1], None)
+    made = level(300, dome)[0]
+    x, y, _ = made.positions.astype(float).T
+    truth = np.stack([x, y, np.ones_like(x)], axis=1) / np.sqrt(x**2 + y**2 + 1)[:, None]
+    off = np.degrees(np.arccos(np.clip((made.attributes["NORMAL"] * truth).sum(axis=1), -1, 1)))
+    assert len(made.positions) < made.triangles  # shared, not one for each corner
+    assert np.median(off) < 1.5
