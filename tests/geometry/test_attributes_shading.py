@@ -151,7 +151,7 @@ def test_colours_without_alpha_keep_three_components() -> None:
 
 
 def test_facets_too_fine_to_be_seen_become_smooth() -> None:
-    """A dome whose triangles differ by a third of a degree: those of its level differ by ten, and are not to be seen."""
+    """A dome whose triangles differ by a third of a degree: those of its level, by ten, are not to be seen."""
     grid, indices = shapes.grid(300, 300)
     x, y = (2 * grid.astype(float) - 1).T
     normals = np.stack([x, y, np.ones_like(x)], axis=1) / np.sqrt(x**2 + y**2 + 1)[:, None]
