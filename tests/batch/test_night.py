@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from assetpipe.batch.machine import processes
 from assetpipe.bundle import damage, read_bundle
@@ -62,21 +63,16 @@ if LONG:
         options = ["--config", tmp_path / "small.toml", "--to", store, "--out", out, "--workers", "2", "--json"]
         limits = ["--deadline", "60", "--memory-mb", "400"]
         command = [sys.executable, "-m", "assetpipe", "batch", "run", tmp_path / "in", *options, *limits]
-        with (tmp_path / "said.jsonl").open("w+b") as said:
-            night = subprocess.Popen(
-                [*map(str, command)],
-                stdout=said,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
-            )
+        told: dict[str, Any] = {"env": os.environ | {"PYTHONPATH": str(ROOT)}, "stderr": subprocess.PIPE, "text": True}
+        with (
+            (tmp_path / "said.jsonl").open("w+b") as said,
+            subprocess.Popen([*map(str, command)], stdout=said, **told) as night,
+        ):
             assert night.stderr is not None
             for line in night.stderr:
-                event = json.loads(line) if line.startswith("{") else {"message": line}
+                event = json.loads(line) if line.startswith("{") else {"message": "", "asset": ""}
                 if event["message"] == "reading" and event["asset"] in BLOWS:
                     strike(out / ".batch" / "jobs" / event["asset"], BLOWS[event["asset"]])
-                if not event.get("asset"):
-                    print(event["message"].rstrip())
             assert night.wait() == 3
             said.seek(0)
             records = [json.loads(line) for line in said]
