@@ -14,6 +14,7 @@ from assetpipe.queries.uv_raster import paint_square
 from assetpipe.rebaking.loss import normals_off
 from assetpipe.rebaking.stage import Stage, looked_up
 from assetpipe.rebaking.surfaces import Key, keys_of, mesh_scales, primitives_of, surface_of
+from assetpipe.rebaking.tiles import brought_home
 
 REACH = 2.0
 """Times a level's largest deviation, within which its source is looked for."""
@@ -34,6 +35,8 @@ class Plan:
     maps: frozenset[str] = NOTHING
     unwrapped: bool = False
     uv_set: int = 0
+    home: bool = False
+    """Whether charts are moved by whole tiles into the first."""
     why: str = ""
     """A sentence, "" where there is nothing to say."""
 
@@ -90,6 +93,8 @@ def _new_normals(stage: Stage, primitives: Mapping[Key, Primitive], wish: Wish, 
     placed = all(f"TEXCOORD_{at}" in each.attributes for each in primitives.values())
     if placed and is_unique(primitives, at):
         return Plan(frozenset({NORMAL}), uv_set=at, why=f"{stage.name}: {lost} baked from the source")
+    if placed and stage.repeats and is_unique(brought_home(primitives, at), at):
+        return Plan(frozenset({NORMAL}), uv_set=at, home=True, why=f"{stage.name}: {lost} baked from the source")
     if stage.fixed:
         return unbaked(f"UVs overlap and {stage.fixed}")
     if placed and stage.material.textures and not wish.always:

@@ -21,6 +21,7 @@ from assetpipe.rebaking.maps import with_maps, with_pictures
 from assetpipe.rebaking.plan import Plan, Wish, make_plan, reach_of
 from assetpipe.rebaking.stage import Stage, stage_maps, stage_shape
 from assetpipe.rebaking.surfaces import Key, keys_of, mesh_scales, primitives_of, surface_of, with_new_tangents
+from assetpipe.rebaking.tiles import brought_home
 from assetpipe.textures import TextureCache
 
 GUTTER = {512: 4}
@@ -70,7 +71,8 @@ def _rebaked(level: Decimated, stage: Stage, staged: Staged, plan: Plan, px: int
         among = frozenset({stage.number})
         found = unwrap(scene, Unwrapping(side, GUTTER.get(side, 8), replaces=True, materials=among))
         scene, notes = _with_set(scene, found, plan.uv_set), (*notes, *found.notes)
-    primitives = with_new_tangents(primitives_of(scene, keys_of(scene, stage.number)), plan.uv_set)
+    own = primitives_of(scene, keys_of(scene, stage.number))
+    primitives = with_new_tangents(brought_home(own, plan.uv_set) if plan.home else own, plan.uv_set)
     request = BakeRequest(side, reach_of(level, stage), maps=tuple(sorted(plan.maps)), uv_set=plan.uv_set)
     baked = bake(staged, surface_of(primitives, mesh_scales(scene)), request)
     pictures = {name: lossless(texels, f"baked {name}") for name, texels in sorted(baked.maps.items())}

@@ -27,6 +27,7 @@ from assetpipe.rebaking.surfaces import (
     surface_of,
     with_source_tangents,
 )
+from assetpipe.rebaking.tiles import repeats
 from assetpipe.textures import TextureCache
 
 TEXELS_EACH = 8
@@ -56,6 +57,8 @@ class Stage:
     """And where it is unwrapped: what tiles takes more, what shows a corner of its picture less."""
     normal_px: int
     """The same of its normal map alone; 0 where it has none."""
+    repeats: bool
+    """Whether its maps show the same one tile on."""
     bound: str
     """Why nothing about the material may change; "" where it may."""
     fixed: str
@@ -86,6 +89,7 @@ def stage_shape(source: Scene, number: int | None, device: Device) -> Stage:
         own_px=_power_of_two(max([*(max(each.size) for each in pictures), shape, LEAST_PX])),
         new_px=_power_of_two(max([*shown.values(), shape, LEAST_PX])),
         normal_px=_power_of_two(shown.get("normal", 0.0)),
+        repeats=repeats(source, material),
         bound=next(_bonds(source, number), ""),
         fixed=next(_fixtures(material), ""),
     )

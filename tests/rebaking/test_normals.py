@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assetpipe.asset import Deviation, Json, Material
+from assetpipe.asset import Deviation, Json, Material, Primitive
 from assetpipe.rebaking import rebake
 from assetpipe.textures import TextureCache
 from tests.baking.scenes import degrees
@@ -132,6 +132,31 @@ def test_what_tiles_goes_on_tiling(bumpy: bool) -> None:
     assert degrees(shown, normals_at(points)).mean() < 1.5
     assert found.materials[0].json["pbrMetallicRoughness"] == material["pbrMetallicRoughness"]
     np.testing.assert_allclose(colour, (only(found).positions[:, [0, 2]] + 1) * 1.5, atol=1e-5)
+
+
+@pytest.mark.parametrize("clamped", [False, True])
+def test_what_lies_whole_tiles_away_does_not_overlap(clamped: bool) -> None:
+    """Its charts come home, where maps that repeat show the same; a map that ends at its edges would not."""
+    moved = [_shifted(each) for each in (sheet(), coarse())]
+    sampler = {"wrapS": 33071, "wrapT": 33071} if clamped else {}
+    material: Json = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}
+    images = (png(cloth(32)),)
+    source = scene(moved[0], material=material, images=images, samplers=[sampler])
+    source.json["textures"][0]["sampler"] = 0
+    found = rebaked(source, level_of(source, moved[1])).scene
+    _, info = texture(found, "normalTexture")
+    shown, points = shown_normals(found, only(found))
+    assert degrees(shown, normals_at(points)).mean() < 1.5
+    assert info.get("texCoord", 0) == int(clamped)
+    expected = (moved[1] if clamped else coarse()).attributes["TEXCOORD_0"]
+    colour = only(found).attributes["TEXCOORD_0"]
+    assert colour.min(axis=0) == pytest.approx(expected.min(axis=0), abs=1e-5)
+    assert colour.max(axis=0) == pytest.approx(expected.max(axis=0), abs=1e-5)
+
+
+def _shifted(primitive: Primitive) -> Primitive:
+    uvs = primitive.attributes["TEXCOORD_0"] + np.array((1, -2), np.float32)
+    return replace(primitive, attributes={**primitive.attributes, "TEXCOORD_0": uvs})
 
 
 def test_a_fine_map_that_tiles_is_not_blurred() -> None:
