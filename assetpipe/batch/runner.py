@@ -16,6 +16,7 @@ from typing import Literal
 from assetpipe.batch.journal import Journal
 from assetpipe.batch.machine import free_memory, processes, share_cores, usable_cores
 from assetpipe.batch.order import Order
+from assetpipe.batch.sandbox import landlock
 from assetpipe.batch.settle import alone, settle
 from assetpipe.batch.shelf import entry, sweep, tidy
 from assetpipe.batch.tasks import Batch, Task, duration
@@ -35,6 +36,7 @@ SLACK = 1.25
 """RLIMIT_DATA over the limit that is measured: what is reserved and never touched counts there."""
 BASE = 500_000_000
 """Bytes that an interpreter and its libraries reserve."""
+UNCONFINED = "this kernel has no Landlock, or it is off: whoever takes over a build can read what you can"
 
 
 @dataclass
@@ -64,6 +66,8 @@ class Runner:
 
     def run(self) -> bool:
         """Until all is settled, or we are to drain; True when nothing is left. No child outlives this call."""
+        if not landlock():
+            self._batch.report(Event("warning", "", UNCONFINED))
         with self._trays:
             return self._run()
 

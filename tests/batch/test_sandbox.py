@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from assetpipe.batch.plan import Item
+from assetpipe.batch.run import carry_out
+from tests.batch.nights import batch, items
 
 PROBE = """
 import json, os, signal, socket, sys, tempfile
@@ -167,6 +169,16 @@ def test_without_it_every_canary_is_found(place: Place) -> None:
     assert {said[str(place.home / name)] for name in SECRETS} == {CANARY}
     assert all(CANARY in said[what] for what in ("environment", "connection", "shell"))
     assert {said[f"+{path}"] for path in place.forbidden} == {"done"}
+
+
+def test_a_kernel_without_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a run, and the run goes on; with it nothing is said."""
+    for version, said in ((0, 1), (7, 0)):
+        heard: list[str] = []
+        monkeypatch.setattr("assetpipe.batch.runner.landlock", lambda version=version: version)
+        wanted = batch(tmp_path / f"out-{version}", items(tmp_path / "in", ["a", "b"]))
+        assert carry_out(replace(wanted, report=lambda event: heard.append(event.message))).done == 2  # noqa: B023
+        assert sum("Landlock" in each for each in heard) == said
 
 
 def test_a_source_in_a_home_shows_what_is_not_hidden(place: Place) -> None:

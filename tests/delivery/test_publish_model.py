@@ -178,6 +178,6 @@ def test_any_order_of_events_leaves_what_the_model_says(tmp_path: Path) -> None:
     for names in [(asset, content) for asset in ASSETS for content in CONTENTS]:
         BUNDLES[names] = bundle(tmp_path, names[0], content=names[1])
         REVISION[names] = release_of(BUNDLES[names]).revision
-    examples, steps = rounds(8, 100), rounds(25, 100)
+    examples, steps = rounds(8, 200), rounds(25, 200)
     chosen = settings(max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True, database=None)
     run_state_machine_as_test(Shop, settings=settings(chosen, suppress_health_check=list(HealthCheck)))
