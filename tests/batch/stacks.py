@@ -21,6 +21,7 @@ GIVEN = {
     "AlarmEmail": "",
     "OriginShieldRegion": "",
     "ArchiveDays": "0",
+    "CacheDays": "0",
 }
 
 
@@ -37,7 +38,7 @@ class Resolver:
 
     def __call__(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self(each) for each in value if each != {"Ref": "AWS::NoValue"}]
+            return [each for each in map(self, value) if each != "AWS::NoValue"]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -52,9 +53,7 @@ class Resolver:
                 name, yes, no = inner
                 return self(yes if self._condition(self.template["Conditions"][name]) else no)
         found = {key: self(inner) for key, inner in value.items()}
-        return {
-            key: inner for key, inner in found.items() if inner != {"Ref": "AWS::NoValue"} and inner != "AWS::NoValue"
-        }
+        return {key: inner for key, inner in found.items() if inner != "AWS::NoValue"}
 
     def _condition(self, said: Any) -> bool:
         left, right = said["Fn::Not"][0]["Fn::Equals"]

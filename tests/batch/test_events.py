@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,10 @@ import jsonschema
 import pytest
 
 from assetpipe.batch.aws import Ask, submit
-from assetpipe.batch.calls import run_batch, with_batch
+from assetpipe.batch.calls import with_batch
+from assetpipe.batch.news import tell_local
 from assetpipe.batch.plan import write_plan
+from assetpipe.batch.run import carry_out
 from assetpipe.config import load_config
 from assetpipe.delivery.catalog import Entry, File
 from assetpipe.delivery.events import (
@@ -33,6 +34,7 @@ from assetpipe.delivery.events import published as published_event
 from assetpipe.delivery.folder import FolderStore
 from assetpipe.delivery.messenger import BYTES, Messenger, connect
 from assetpipe.errors import ConfigError
+from tests.batch.nights import batch, items
 from tests.batch.shops import REGION, Service, Shop, bus, service, topic
 from tests.batch.test_work import QUICK, item, sources, standin
 from tests.commands import run
@@ -54,7 +56,7 @@ def cloud(moto: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serv
 
 def config(folder: Path, shop: Shop) -> Path:
     path = folder / "shop.toml"
-    path.write_text(f'[publish]\nevents = "{shop.target}"\n')
+    path.write_text(f'[publish]\nevents = "{shop.target}"\nindex_seconds = 0.5\n')
     return path
 
 
@@ -83,13 +85,12 @@ def test_the_docs_show_events_as_they_are() -> None:
 
 @pytest.mark.parametrize("open_shop", [topic, bus])
 def test_a_publish_a_change_and_a_rollback_are_told_in_full(open_shop: Any, tmp_path: Path) -> None:
-    """By processes of their own, to a topic and to a bus: revision, move, keys as they are in the store, and nothing
+    """To a topic and to a bus: revision, move, keys as they are in the store, and nothing
     for a publish that changes nothing."""
     shop, store = open_shop(), tmp_path / "store"
     options = ("--to", store, "--config", config(tmp_path, shop))
     one, two = (bundle(tmp_path, content=content).folder for content in ("one", "two"))
-    command = [sys.executable, "-m", "assetpipe", "publish", *map(str, (one, *options))]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    assert run("publish", one, *options).code == 0
     (first,) = shop.events()
     assert isinstance(first, AssetPublished)
     pointer = json.loads((store / first.manifest).read_text())
@@ -148,28 +149,28 @@ def test_what_could_not_be_told_is_published_said_and_told_by_the_same_command(
 
 
 def test_a_run_on_this_machine_tells_failures_and_its_end(tmp_path: Path) -> None:
-    """Publishes by the children, failures and the end by the run; all name it but the publishes."""
+    """Publishes are told by the children; what could not be built and the end by the run, to whom each asset's config
+    names."""
     shop = topic()
-    good = bundle(tmp_path).folder / "nothing.glb"
-    good.write_bytes(b"no model")
-    store = str(tmp_path / "store")
-    run_batch([good], to=store, category="furniture", config=config(tmp_path, shop), out=tmp_path / "out", workers=1)
+    wanted = items(tmp_path / "sources", ["crash", "good"], category="furniture", config=str(config(tmp_path, shop)))
+    night = replace(batch(tmp_path / "out", wanted), to=str(tmp_path / "store"), keep=False)
+    tell_local(night, carry_out(night))
     end, failure = shop.events()
     assert isinstance(end, RunEnded)
     assert isinstance(failure, AssetFailed)
-    assert (failure.asset, failure.category, failure.source) == ("nothing", "furniture", str(good))
-    assert (end.assets, end.published, end.failed, end.run) == (1, 0, 1, failure.run)
-    assert [(one.asset, one.code) for one in end.failures] == [("nothing", failure.error.code)]
-    assert failure.error.code.startswith("E_")
+    assert (failure.asset, failure.category, failure.source) == ("crash", "furniture", wanted[0].source)
+    assert (end.assets, end.published, end.failed, end.run) == (2, 1, 1, failure.run)
+    assert [(one.asset, one.code) for one in end.failures] == [("crash", failure.error.code)]
+    assert failure.error.code == "E_CRASH"
     assert failure.error.message
 
 
 def test_the_last_of_the_jobs_tells_the_end_of_the_run(tmp_path: Path) -> None:
-    """Three jobs by real workers, one asset of five broken: four publishes, one failure, one end with all of them."""
+    """Two jobs by real workers, one asset of three broken: two publishes, one failure, one end with all of them."""
     shop = topic()
-    wanted = sources(tmp_path / "sources", 5)
-    Path(wanted[3].source).write_text("bad\n")
-    wanted[3] = item(Path(wanted[3].source), seconds=290)
+    wanted = sources(tmp_path / "sources", 3)
+    Path(wanted[2].source).write_text("bad\n")
+    wanted[2] = item(Path(wanted[2].source), seconds=290)
     cloud = standin(tmp_path / "cloud", QUICK)
     toml = config(tmp_path, shop).read_bytes()
     night = with_batch(load_config(), queue="night", job_definition="assetpipe")
@@ -177,10 +178,10 @@ def test_the_last_of_the_jobs_tells_the_end_of_the_run(tmp_path: Path) -> None:
     cloud.run()
     events = shop.events()
     kinds = [event.type for event in events]
-    assert kinds == ["ended", "failed", "published", "published", "published", "published"], kinds
+    assert kinds == ["ended", "failed", "published", "published"], kinds
     end = events[0]
     assert isinstance(end, RunEnded)
-    assert (end.assets, end.published, end.failed, end.run) == (5, 4, 1, submission.run)
+    assert (end.assets, end.published, end.failed, end.run) == (3, 2, 1, submission.run)
     assert {event.run for event in events} == {submission.run}
 
 

@@ -222,10 +222,10 @@ def test_what_is_published_is_read_by_the_site_alone_and_without_its_runs() -> N
         "Statement"
     ]
     said = {statement["Sid"]: statement for statement in statements}
-    reads, hidden = said["SiteReads"], said["SiteSeesNoRuns"]
+    reads, hidden = said["SiteReads"], said["SiteSeesNothingOfOurs"]
     assert reads["Resource"] == "arn:aws:s3:::shop-models/eu/*"
     assert reads["Condition"]["StringEquals"]["AWS:SourceArn"].endswith(":distribution/E1")
-    assert (hidden["Effect"], hidden["Resource"]) == ("Deny", "arn:aws:s3:::shop-models/eu/assetpipe.runs/*")
+    assert (hidden["Effect"], hidden["Resource"]) == ("Deny", "arn:aws:s3:::shop-models/eu/assetpipe.*")
     assert said["EncryptedConnectionsOnly"]["Effect"] == "Deny"
     assert len([statement for statement in statements if statement["Effect"] == "Allow"]) == 1
 
@@ -254,6 +254,18 @@ def test_the_shop_s_own_settings_go_along_and_those_of_places_are_refused(tmp_pa
 
 def config_of(text: str) -> Any:
     return json.loads(text)["Outputs"]["Config"]["Value"]
+
+
+def test_results_of_stages_are_kept_where_they_are_asked_for_and_for_so_long() -> None:
+    """By all workers together, in the store, from where no viewer reads them; else nowhere."""
+    template = json.loads(printed())
+    for days, place, rules in ((0, "off", 2), (14, "s3://shop-models/eu", 3)):
+        resolve = Resolver(template, {"CacheDays": days})
+        told = resolve.properties("Work")["ContainerProperties"]["Environment"]
+        assert {"Name": "ASSETPIPE_STAGES", "Value": place} in told
+        life = resolve.properties("Store")["LifecycleConfiguration"]["Rules"]
+        assert len(life) == rules
+    assert (life[-1]["Prefix"], life[-1]["ExpirationInDays"]) == ("eu/assetpipe.stages/", 14)
 
 
 def test_a_shop_without_gpus_has_no_queue_for_them() -> None:

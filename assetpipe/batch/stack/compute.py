@@ -7,6 +7,7 @@ from typing import Any
 from assetpipe.batch.aws import RETRY_STRATEGY, SHORTEST
 from assetpipe.batch.stack.names import INCOMING, Json, Wishes, att, named, policy, ref, resource, sub, trust
 from assetpipe.batch.stack.rights import planner, worker
+from assetpipe.stages.open_shelf import OFF, VARIABLE
 
 CPU = ["c6i", "c7i", "m6i", "m7i", "r6i", "r7i"]
 GPU = ["g4dn", "g5", "g6", "g6e"]
@@ -37,7 +38,7 @@ def compute(wishes: Wishes, config: Json) -> Json:
         "GpuMachines": resource("Batch::ComputeEnvironment", _machines(GPU, "MaxGpuVcpus", "ECS_AL2023_NVIDIA"), **gpu),
         "GpuQueue": resource("Batch::JobQueue", _queue("gpu", "GpuMachines"), **gpu),
         "WorkRole": _role(worker(wishes)),
-        "Work": resource("Batch::JobDefinition", _job("work", "WorkRole", 4, 8_000)),
+        "Work": resource("Batch::JobDefinition", _work(wishes)),
         "NightRole": _role(planner(wishes)),
         "Night": resource("Batch::JobDefinition", _night(wishes, config)),
     }
@@ -124,6 +125,14 @@ def _job(name: str, role: str, cores: int, memory_mb: int) -> Json:
         },
         "Tags": {"app": "assetpipe"},
     }
+
+
+def _work(wishes: Wishes) -> Json:
+    """Results of stages are shared by all workers where they are kept at all."""
+    job = _job("work", "WorkRole", 4, 8_000)
+    container = job["ContainerProperties"]
+    cache = {"Name": VARIABLE, "Value": {"Fn::If": ["Cached", wishes.to, OFF]}}
+    return {**job, "ContainerProperties": {**container, "Environment": [*container["Environment"], cache]}}
 
 
 def _night(wishes: Wishes, config: Json) -> Json:

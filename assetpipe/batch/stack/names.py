@@ -11,9 +11,12 @@ from assetpipe.config import load_config
 from assetpipe.delivery.open_catalog import table_of
 from assetpipe.delivery.s3 import parse_url
 from assetpipe.errors import UsageError
+from assetpipe.stages import remote
 
 Json = dict[str, Any]
-RUNS = FOLDER
+RUNS, STAGES = FOLDER, remote.FOLDER
+HIDDEN = "assetpipe.*"
+"""Of a store: what is ours alone. No category has a dot in its name."""
 INCOMING = "incoming/"
 """Folder of the sources' bucket that uploads go to; below it one folder for each category."""
 

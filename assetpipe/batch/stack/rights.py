@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from assetpipe.batch.stack.names import INCOMING, RUNS, Json, Wishes, allow, arn, ref, s3_arn, sub
+from assetpipe.batch.stack.names import INCOMING, RUNS, STAGES, Json, Wishes, allow, arn, ref, s3_arn, sub
 
 UPLOAD = ["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
 """Of a publish: large files go in parts, and an upload that broke off is gone on with."""
@@ -29,9 +29,10 @@ def publisher(wishes: Wishes) -> list[Json]:
 
 
 def worker(wishes: Wishes) -> list[Json]:
-    """`batch work`: a publisher that fetches sources. It deletes nothing."""
+    """`batch work`: a publisher that fetches sources. It deletes nothing but damaged results of stages."""
     return [
         *publisher(wishes),
+        allow(["s3:DeleteObject"], s3_arn(f"{wishes.bucket}/{wishes.prefix}{STAGES}*")),
         allow(["s3:GetObject"], s3_arn(f"{wishes.sources}/*")),
         allow(["s3:ListBucket"], s3_arn(wishes.sources)),
     ]

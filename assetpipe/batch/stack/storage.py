@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assetpipe.batch.stack.names import INCOMING, RUNS, Json, Wishes, att, ref, resource, s3_arn, sub
+from assetpipe.batch.stack.names import HIDDEN, INCOMING, RUNS, STAGES, Json, Wishes, att, ref, resource, s3_arn, sub
 from assetpipe.delivery.dynamodb import table_definition
 
 KEPT = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
@@ -60,7 +60,14 @@ def _store_life(wishes: Wishes) -> Json:
         "ExpirationInDays": RUNS_DAYS,
         "NoncurrentVersionExpiration": {"NoncurrentDays": 1},  # leases are renewed four times a minute
     }
-    return {"Rules": [_tidy(), runs]}
+    stages = {
+        "Id": "stages",
+        "Status": "Enabled",
+        "Prefix": f"{wishes.prefix}{STAGES}",
+        "ExpirationInDays": ref("CacheDays"),
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+    }
+    return {"Rules": [_tidy(), runs, {"Fn::If": ["Cached", stages, ref("AWS::NoValue")]}]}
 
 
 def _tidy() -> Json:
@@ -126,9 +133,9 @@ def _for_the_site(wishes: Wishes) -> list[Json]:
             "Condition": site,
         },
         {
-            "Sid": "SiteSeesNoRuns",
+            "Sid": "SiteSeesNothingOfOurs",
             "Effect": "Deny",
             **common,
-            "Resource": s3_arn(f"{wishes.bucket}/{wishes.prefix}{RUNS}/*"),
+            "Resource": s3_arn(f"{wishes.bucket}/{wishes.prefix}{HIDDEN}"),
         },
     ]

@@ -49,6 +49,7 @@ def whole(wishes: Wishes) -> Json:
         "Parameters": _parameters(),
         "Conditions": {
             "Archives": _given("ArchiveDays", 0),
+            "Cached": _given("CacheDays", 0),
             "Gpus": _given("MaxGpuVcpus", 0),
             "Mailed": _given("AlarmEmail", ""),
             "Shielded": _given("OriginShieldRegion", ""),
@@ -113,6 +114,7 @@ def _parameters() -> Json:
             "Default": 0,
             "Description": "90 and more: sources go to the archive",
         },
+        "CacheDays": {**number, "Default": 0, "Description": "For results of stages, in the store's bucket; 0: none"},
         "LogDays": {"Type": "Number", "Default": 30},
         "AlarmEmail": {**text, "Default": ""},
     }
