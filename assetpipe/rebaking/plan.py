@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,7 @@ BLUR = 4
 SSIM of `preview`, unbaked and baked: the shoe's tread and eyelets (4 times) 0.944, 0.950; the sofa's cloth (8 to 64
 times) 0.963, 0.958."""
 NOTHING = frozenset[str]()
+OFF = "{off}"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Plan:
     home: bool = False
     """Whether charts are moved by whole tiles into the first."""
     why: str = ""
-    """A sentence, "" where there is nothing to say."""
+    """What is to be said of the material, "" where there is nothing; `OFF` stands for how far normals are off."""
+    off: float = 0.0
+    """Degrees."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,21 @@ def make_plan(level: Decimated, stage: Stage, wish: Wish) -> Plan:
     off = normals_off(stage.shape, surface, reach_of(level, stage))
     if off < wish.degrees and not wish.always:
         return Plan()
-    return _new_normals(stage, primitives, wish, f"normals, {off:.1f} degrees off,")
+    return replace(_new_normals(stage, primitives, wish), off=off)
+
+
+def sentences(plans: Sequence[tuple[str, Plan]]) -> tuple[str, ...]:
+    """Materials' names and plans -> one sentence for all of which the same is to be said."""
+    alike: dict[str, list[tuple[str, Plan]]] = {}
+    for name, plan in plans:
+        if plan.why:
+            alike.setdefault(plan.why, []).append((name, plan))
+    return tuple(_sentence(why, of) for why, of in alike.items())
+
+
+def _sentence(why: str, of: Sequence[tuple[str, Plan]]) -> str:
+    ends = dict.fromkeys(f"{off:.1f}" for off in (min(plan.off for _, plan in of), max(plan.off for _, plan in of)))
+    return f"{', '.join(name for name, _ in of)}: {why.replace(OFF, ' to '.join(ends))}"
 
 
 def reach_of(level: Decimated, stage: Stage) -> float:
@@ -79,32 +96,34 @@ def _new_textures(stage: Stage) -> Plan:
     """UVs lead nowhere."""
     why_not = stage.bound or stage.fixed
     if why_not:
-        return Plan(why=f"{stage.name}: its textures are out of place, and were not baked anew because {why_not}")
-    return Plan(stage.maps | {NORMAL}, unwrapped=True, why=f"{stage.name}: unwrapped anew and baked from the source")
+        return Plan(why=f"textures are out of place, and were not baked anew because {why_not}")
+    return Plan(stage.maps | {NORMAL}, unwrapped=True, why="unwrapped anew and baked from the source")
 
 
-def _new_normals(stage: Stage, primitives: Mapping[Key, Primitive], wish: Wish, lost: str) -> Plan:
+def _new_normals(stage: Stage, primitives: Mapping[Key, Primitive], wish: Wish) -> Plan:
+    lost = f"normals, {OFF} degrees off,"
+
     def unbaked(reason: str) -> Plan:
-        return Plan(why=f"{stage.name}: {lost} not baked because {reason}")
+        return Plan(why=f"{lost} not baked because {reason}")
 
     if stage.bound:
         return unbaked(stage.bound)
     at = looked_up(stage.material)
     placed = all(f"TEXCOORD_{at}" in each.attributes for each in primitives.values())
     if placed and is_unique(primitives, at):
-        return Plan(frozenset({NORMAL}), uv_set=at, why=f"{stage.name}: {lost} baked from the source")
+        return Plan(frozenset({NORMAL}), uv_set=at, why=f"{lost} baked from the source")
     if placed and stage.repeats and is_unique(brought_home(primitives, at), at):
-        return Plan(frozenset({NORMAL}), uv_set=at, home=True, why=f"{stage.name}: {lost} baked from the source")
+        return Plan(frozenset({NORMAL}), uv_set=at, home=True, why=f"{lost} baked from the source")
     if stage.fixed:
         return unbaked(f"UVs overlap and {stage.fixed}")
     if placed and stage.material.textures and not wish.always:
         if stage.normal_px > BLUR * wish.px:
-            return unbaked("UVs overlap, and in others its own normal map, which tiles, would blur")
-        return _beside(stage, primitives, lost) or unbaked("UVs overlap")
-    return Plan(stage.maps | {NORMAL}, unwrapped=True, why=f"{stage.name}: unwrapped; {lost} baked from the source")
+            return unbaked("UVs overlap, and in others a normal map that tiles would blur")
+        return _beside(primitives, lost) or unbaked("UVs overlap")
+    return Plan(stage.maps | {NORMAL}, unwrapped=True, why=f"unwrapped; {lost} baked from the source")
 
 
-def _beside(stage: Stage, primitives: Mapping[Key, Primitive], lost: str) -> Plan | None:
+def _beside(primitives: Mapping[Key, Primitive], lost: str) -> Plan | None:
     """UVs of its own for the normal map alone: what tiles goes on tiling."""
     sets = {
         tuple(sorted(name for name in each.attributes if name.startswith("TEXCOORD_"))) for each in primitives.values()
@@ -112,7 +131,7 @@ def _beside(stage: Stage, primitives: Mapping[Key, Primitive], lost: str) -> Pla
     (names, *others) = sets
     if others or names != tuple(f"TEXCOORD_{at}" for at in range(len(names))):
         return None
-    why = f"{stage.name}: {lost} baked from the source into UVs of their own"
+    why = f"{lost} baked from the source into UVs of their own"
     return Plan(frozenset({NORMAL}), unwrapped=True, uv_set=len(names), why=why)
 
 

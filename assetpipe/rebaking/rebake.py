@@ -18,7 +18,7 @@ from assetpipe.geometry.unwrap import Unwrapped, Unwrapping, unwrap
 from assetpipe.lossless import lossless
 from assetpipe.queries.device import Device
 from assetpipe.rebaking.maps import with_maps, with_pictures
-from assetpipe.rebaking.plan import Plan, Wish, make_plan, reach_of
+from assetpipe.rebaking.plan import Plan, Wish, make_plan, reach_of, sentences
 from assetpipe.rebaking.stage import Stage, stage_maps, stage_shape
 from assetpipe.rebaking.surfaces import Key, keys_of, mesh_scales, primitives_of, surface_of, with_new_tangents
 from assetpipe.rebaking.tiles import brought_home
@@ -45,6 +45,7 @@ class Asked:
 def rebake(source: Scene, levels: Sequence[Decimated], asked: Asked, cache: TextureCache) -> list[Decimated]:
     """`levels` as `decimate` made them from `source`; those that lack nothing come back as they are."""
     made = list(levels)
+    said: dict[int, list[tuple[str, Plan]]] = {at: [] for at in range(len(made))}
     changed = [at for at, level in enumerate(levels) if level.deviation.max or asked.always]
     for number in _shown(source) if changed else ():
         stage = stage_shape(source, number, asked.device)
@@ -54,7 +55,12 @@ def rebake(source: Scene, levels: Sequence[Decimated], asked: Asked, cache: Text
         staged = stage_maps(stage, source, maps, cache) if maps else stage.shape
         for at, plan in plans.items():
             made[at] = _rebaked(made[at], stage, staged, plan, asked.px[at])
-    return made
+            said[at].append((stage.name, plan))
+    return [_noted(level, sentences(said[at])) for at, level in enumerate(made)]
+
+
+def _noted(level: Decimated, notes: tuple[str, ...]) -> Decimated:
+    return replace(level, notes=(*level.notes, *notes)) if notes else level
 
 
 def _shown(scene: Scene) -> list[int | None]:
@@ -63,9 +69,9 @@ def _shown(scene: Scene) -> list[int | None]:
 
 
 def _rebaked(level: Decimated, stage: Stage, staged: Staged, plan: Plan, px: int) -> Decimated:
-    scene, notes = level.scene, (plan.why,) if plan.why else ()
+    scene, notes = level.scene, level.notes
     if not plan.maps:
-        return replace(level, notes=(*level.notes, *notes)) if notes else level
+        return level
     side = min(px, stage.new_px if plan.unwrapped else stage.own_px)
     if plan.unwrapped:
         among = frozenset({stage.number})
@@ -79,7 +85,7 @@ def _rebaked(level: Decimated, stage: Stage, staged: Staged, plan: Plan, px: int
     scene, textures = with_pictures(scene, pictures, SAMPLER)
     shown = {key: _bare(each) if BASE_COLOUR in plan.maps else each for key, each in primitives.items()}
     scene = _with_material(_with_primitives(scene, shown), stage.number, textures, plan.uv_set)
-    return replace(level, scene=scene, notes=(*level.notes, *notes))
+    return replace(level, scene=scene, notes=notes)
 
 
 def _with_set(scene: Scene, found: Unwrapped, uv_set: int) -> Scene:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -251,3 +252,10 @@ def test_materials_are_baked_apart() -> None:
     found = rebaked(source, level_of(source, coarse(), coarse(4, 1))).scene
     assert "normalTexture" in found.materials[0].json
     assert found.materials[1] is source.materials[1]
+
+
+def test_what_is_the_same_for_several_is_said_once() -> None:
+    """One sentence names all materials that were baked alike, and from where to where their normals were off."""
+    source = replace(scene(sheet(), sheet(60, 1)), materials=tuple(Material({"name": name}) for name in ("a", "b")))
+    (note,) = rebaked(source, level_of(source, coarse(), coarse(8, 1))).notes
+    assert re.fullmatch(r"a, b: normals, [\d.]+( to [\d.]+)? degrees off, baked from the source", note)
