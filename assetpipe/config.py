@@ -107,6 +107,8 @@ class Publish(Settings):
     index_seconds: Annotated[float, Field(ge=0, le=3600)]
     distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9]*$")]
     invalidate: Literal["paths", "tags", "never"]
+    replica: str
+    replica_region: Annotated[str, Field(pattern=r"^[a-z0-9-]*$")]
     keep_days: Annotated[int, Field(ge=0)]
     events: Annotated[str, Field(pattern=EVENTS)]
     catalog: Annotated[str, Field(pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,255}|sqlite:.+)?$")]

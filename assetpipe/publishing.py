@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from assetpipe.bundle import Bundle, read_bundle
+from assetpipe.bundle import Bundle
 from assetpipe.config import Publish
 from assetpipe.delivery.caches import Caches
 from assetpipe.delivery.catalog import Catalog
 from assetpipe.delivery.cdn import Batch, Change
 from assetpipe.delivery.dry_run import DryRunStore
 from assetpipe.delivery.folder import FolderStore
+from assetpipe.delivery.given import read_given, refuse_twins
 from assetpipe.delivery.index import Index, write_index
 from assetpipe.delivery.keys import Keys, index_key
 from assetpipe.delivery.open_catalog import open_catalog
@@ -28,12 +29,12 @@ from assetpipe.delivery.publish import publish_asset, publish_bundles
 from assetpipe.delivery.published import Published, announce, is_news, untold, with_index, with_one_index
 from assetpipe.delivery.rehearsal import rehearse
 from assetpipe.delivery.release import release_of
+from assetpipe.delivery.replica import open_replica, warn_of_lag
 from assetpipe.delivery.rounds import Rounds
 from assetpipe.delivery.store import Store
 from assetpipe.delivery.upkeep import rollback
-from assetpipe.errors import AssetpipeError, MissingFile, ServiceUnavailable, UsageError
+from assetpipe.errors import AssetpipeError, MissingFile, ServiceUnavailable
 from assetpipe.log import Event, Report, silent
-from assetpipe.manifest import NAME
 
 if TYPE_CHECKING:
     from assetpipe.carve import Job
@@ -73,8 +74,8 @@ class Run:
 
     def publish_all(self, folders: Sequence[Path]) -> list[Published | AssetpipeError]:
         """In the order of the folders; one that fails stops no other."""
-        found = [_attempt(_read, folder) for folder in folders]
-        _refuse_twins([one for one in found if isinstance(one, Bundle)])
+        found = [_attempt(read_given, folder) for folder in folders]
+        refuse_twins([one for one in found if isinstance(one, Bundle)])
         published = self._each([one for one in found if isinstance(one, Bundle)])
         return [next(published) if isinstance(one, Bundle) else one for one in found]
 
@@ -134,6 +135,7 @@ class Run:
         """Indexes get what is behind, caches and the shop hear of what this run moved, and the catalog notes that they
         did. None when nothing moved, or no cache is in front of the store. A dry run plans the batch only."""
         self._catch_up()
+        self._follow(sorted({one.category for one in self._moved}))
         moved = [one for one in self._moved if one.mutable_keys]
         caches = Caches(self.store.url, self.settings)
         batch = caches.plan([Change(one.mark, one.mutable_keys) for one in moved]) if moved else None
@@ -204,6 +206,12 @@ class Run:
                 with_one_index([one for one in behind if one.category == category], self._index(category))
             )
 
+    def _follow(self, categories: Sequence[str]) -> None:
+        """What the replica cannot take now it takes with the next run."""
+        replica = None if self.dry_run else open_replica(self.store, self.settings)
+        if replica and categories:
+            warn_of_lag(replica, categories, self.report)
+
     def _without_done(self, event: Event) -> None:
         """Only here it is known whether anything really happened."""
         if event.kind != "done":
@@ -265,30 +273,6 @@ def _attempt(do: Callable[[Given], Got], given: Given) -> Got | AssetpipeError:
         return do(given)
     except AssetpipeError as error:
         return error
-
-
-def _read(folder: Path) -> Bundle:
-    if not folder.exists():
-        raise MissingFile(
-            "E_NO_BUNDLE", f"{folder}: no such folder", hint="`assetpipe build SOURCE --out DIR` makes one"
-        )
-    if not (folder / NAME).exists() and any(folder.glob(f"*/{NAME}")):
-        raise UsageError("E_NO_BUNDLE", f"{folder}: no bundle, but a folder of bundles", hint=f"write {folder}/*")
-    return read_bundle(folder)
-
-
-def _refuse_twins(bundles: Sequence[Bundle]) -> None:
-    """Of two bundles of one asset either could come last."""
-    folders: dict[tuple[str, str], Path] = {}
-    for bundle in bundles:
-        name = (bundle.manifest.category, bundle.manifest.asset)
-        other = folders.setdefault(name, bundle.folder)
-        if other != bundle.folder:
-            raise UsageError(
-                "E_ASSET_TWICE",
-                f"{other} and {bundle.folder} are both {'/'.join(name)}",
-                hint="publish the one that is to be current",
-            )
 
 
 def _summary(published: Published, *, dry_run: bool) -> str:

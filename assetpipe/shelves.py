@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assetpipe.config import SLUG, SLUG_RULE
 from assetpipe.delivery.catalog import Catalog, Entry, Move
 from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.pointer import Status
+from assetpipe.delivery.replica import open_replica
 from assetpipe.delivery.upkeep import Fault, Verified, revisions, verify
 from assetpipe.errors import SourceError, UsageError
 from assetpipe.publishing import Run
@@ -80,10 +81,27 @@ def tend(run: Run, category: str | None, *, mend: bool, discard: bool = False) -
     """Verify; where something was mended, verify again, for what is said is what was seen."""
     name = _category(category) if category else ""
     first = verify(run.store, run.catalog, run.settings, category=name, mend=mend, discard=discard, report=run.report)
+    lag = _lag(run, name, mend=mend)
+    first = replace(first, faults=(*first.faults, *lag))
     if not ((mend or discard) and first.faults):
         return Tended(run.store.url, first)
     second = verify(run.store, run.catalog, run.settings, category=name, report=run.report)
+    second = replace(second, faults=(*second.faults, *(_lag(run, name, mend=False) if lag else ())))
     return Tended(run.store.url, second, tuple(fault for fault in first.faults if fault not in second.faults))
+
+
+def _lag(run: Run, category: str, *, mend: bool) -> list[Fault]:
+    """What the replica does not show as the store does; the fault is said before it is mended."""
+    replica = open_replica(run.store, run.settings)
+    faults = []
+    for name in ([category] if category else run.catalog.categories()) if replica else []:
+        assert replica
+        for asset in replica.lacks(name):
+            key = f"{replica.other.url}/{Keys(name, asset).pointer}"
+            faults.append(Fault("stale", key, f"{key}: is not what {run.store.url} shows", name, asset))
+        if mend:
+            replica.follow(name)
+    return faults
 
 
 def _stream(catalog: Catalog, category: str, status: Status | None) -> Iterator[Entry]:

@@ -49,7 +49,7 @@ def write_index(store: Store, catalog: Catalog, category: str, page_size: int) -
     """Swap the pages that aren't what the catalog says; none, when all are."""
     changed: dict[str, int] = {}
     for attempt in range(TRIES):
-        seen = _seen_pages(store, category)
+        seen = seen_pages(store, category)
         entries = list(catalog.listing(category))
         pages = index_pages(category, entries, page_size)
         try:
@@ -88,7 +88,7 @@ def listed_keys(category: str, body: bytes) -> set[str]:
         raise SourceError("E_INDEX", fault, hint="`assetpipe catalog verify --mend` makes it again") from None
 
 
-def _seen_pages(store: Store, category: str) -> dict[str, Stat]:
+def seen_pages(store: Store, category: str) -> dict[str, Stat]:
     """Also those after a gap, which somebody's deletion has left. Listings of some stores have no hashes."""
     keys = [stat.key for stat in store.list(index_key(category).removesuffix(".json")) if is_index_key(stat.key)]
     return {key: stat for key in keys if (stat := store.stat(key))}
@@ -120,7 +120,11 @@ def _page(category: str, number: int, count: int, entries: Sequence[Entry], tota
         "assets": [_asset(entry) for entry in entries],
     }
     body = json_bytes(document)
-    about = {"asset": "index", "revision": hashlib.sha256(body).hexdigest()[:16], "cache-tag": pointer_tag(category)}
+    return index_item(key, body, pointer_tag(category))
+
+
+def index_item(key: str, body: bytes, tag: str) -> Item:
+    about = {"asset": "index", "revision": hashlib.sha256(body).hexdigest()[:16], "cache-tag": tag}
     return json_item(key, body, BRIEF, about)
 
 

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from assetpipe.delivery.cdn import pointer_tag
 from assetpipe.delivery.keys import BRIEF, Keys
 from assetpipe.delivery.release import json_bytes, json_item, revision_of
-from assetpipe.delivery.store import Moved, Store
+from assetpipe.delivery.store import Item, Moved, Store
 from assetpipe.errors import SourceError, TryAgain
 
 Status = Literal["live", "rolled_back"]
@@ -111,7 +111,7 @@ def move(store: Store, keys: Keys, decide: Decide, seen: Seen | None = None) -> 
         if wanted is None:
             return seen
         try:
-            version = store.replace(_item(keys, wanted), seen.version)
+            version = store.replace(pointer_item(keys, wanted), seen.version)
         except Moved:
             pause(attempt)
         else:
@@ -150,7 +150,7 @@ def pause(attempt: int) -> None:
     time.sleep(random.uniform(0, longest))  # noqa: S311  # spreads writers, guards nothing
 
 
-def _item(keys: Keys, pointer: Pointer) -> Any:
+def pointer_item(keys: Keys, pointer: Pointer) -> Item:
     about = {"asset": keys.asset, "revision": pointer.revision, "cache-tag": pointer_tag(keys.category)}
     return json_item(keys.pointer, pointer.to_bytes(), BRIEF, about)
 

@@ -89,7 +89,7 @@ def payloads_of(document: bytes, place: str) -> dict[str, tuple[str, int | None]
 
 
 def json_item(key: str, body: bytes, cache_control: str, metadata: Mapping[str, str]) -> Item:
-    return Item(key, body, hashlib.sha256(body).hexdigest(), JSON, cache_control, metadata, _tags(key))
+    return Item(key, body, hashlib.sha256(body).hexdigest(), JSON, cache_control, metadata, tags_of(key))
 
 
 def json_bytes(document: Mapping[str, Any]) -> bytes:
@@ -117,10 +117,10 @@ def _payload(key: str, bundle: Bundle, uri: str, content_type: str, about: Mappi
     sha256 = bundle.recorded[uri]
     tag = f"asset:{about['asset']},level:{about['level']}"
     metadata = {"asset": about["asset"], "revision": about["revision"], "cache-tag": tag}
-    return Item(key, bundle.folder / uri, sha256, content_type, IMMUTABLE, metadata, _tags(key))
+    return Item(key, bundle.folder / uri, sha256, content_type, IMMUTABLE, metadata, tags_of(key))
 
 
-def _tags(key: str) -> dict[str, str]:
+def tags_of(key: str) -> dict[str, str]:
     category, folder, _ = key.split("/", 2)
     return {"category": category, "level": folder}
 

@@ -1,0 +1,170 @@
+"""A second region: it follows, whole at any moment; when it fails the first does not, and it catches up."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from assetpipe.config import Publish
+from assetpipe.delivery.catalog_memory import MemoryCatalog
+from assetpipe.delivery.memory import MemoryStore
+from assetpipe.delivery.open_store import open_store
+from assetpipe.delivery.replica import Replica
+from assetpipe.delivery.store import Item, Store
+from assetpipe.errors import ServiceUnavailable
+from assetpipe.log import Event
+from assetpipe.publishing import Run
+from assetpipe.shelves import tend
+from tests.delivery.bundles import SETTINGS, bundle
+from tests.delivery.fsck import findings
+from tests.delivery.servers import Server
+from tests.delivery.worlds import no_sync  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.usefixtures("no_sync")
+
+
+class Failing(MemoryStore):
+    """Takes `left` writes, then none."""
+
+    left = 10_000
+
+    def put(self, item: Item) -> bool:
+        self._spend()
+        return super().put(item)
+
+    def replace(self, item: Item, expected: str | None) -> str:
+        self._spend()
+        return super().replace(item, expected)
+
+    def _spend(self) -> None:
+        if self.left <= 0:
+            raise ServiceUnavailable("E_STORE_DOWN", "the other region is down", hint="wait")
+        self.left -= 1
+
+
+def seen(store: Store) -> dict[str, bytes]:
+    found = {stat.key: store.read(stat.key) for stat in store.list("") if not stat.key.startswith("assetpipe.")}
+    return {key: one.body for key, one in found.items() if one}
+
+
+@dataclass
+class Regions:
+    first: Store
+    settings: Publish
+    other: Store
+    said: list[str]
+
+    def run(self, catalog: MemoryCatalog) -> Run:
+        return Run(self.first, catalog, self.settings, report=self._hear)
+
+    def _hear(self, event: Event) -> None:
+        if event.asset == "replica":
+            self.said.append(f"{event.kind}: {event.message}")
+
+
+@pytest.fixture
+def regions(ministack: Server) -> Regions:
+    """Two buckets of MiniStack, in two regions."""
+    names = [f"models-{region}-{uuid.uuid4().hex[:8]}" for region in ("eu-west-1", "us-west-2")]
+    for name, region in zip(names, ("eu-west-1", "us-west-2"), strict=True):
+        ministack.client().create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
+    here = {"endpoint_url": ministack.url, "region": "eu-west-1"}
+    there = {"replica": f"s3://{names[1]}/eu", "replica_region": "us-west-2"}
+    settings = SETTINGS.model_copy(update={**here, **there})
+    other = open_store(settings.replica, settings.model_copy(update={"region": "us-west-2"}))
+    return Regions(open_store(f"s3://{names[0]}/eu", settings), settings, other, [])
+
+
+def test_the_other_region_shows_what_the_first_does(regions: Regions, tmp_path: Path) -> None:
+    """After publishes, a second revision and a rollback: byte for byte, with their types; no more questions than
+    indexes where nothing changed."""
+    catalog = MemoryCatalog()
+    for name, content in (("chair", "one"), ("table", "one"), ("chair", "two")):
+        run = regions.run(catalog)
+        run.publish(bundle(tmp_path, name, content=content))
+        run.tell()
+    assert seen(regions.other) == seen(regions.first)
+    assert findings(seen(regions.other), {}) == []
+    assert "note: s3://" in regions.said[0]
+    told = len(regions.said)
+    run = regions.run(catalog)
+    run.publish(bundle(tmp_path, "chair", content="two"))
+    run.tell()
+    assert len(regions.said) == told
+    glb = next(key for key in seen(regions.other) if key.endswith(".glb"))
+    head = regions.other.client.head_object(Bucket=regions.other.bucket, Key=regions.other.prefix + glb)  # type: ignore[attr-defined]
+    assert (head["ContentType"], head["CacheControl"]) == ("model/gltf-binary", "public, max-age=31536000, immutable")
+
+
+def test_a_region_that_fails_in_the_middle_costs_a_warning_and_is_brought_up_by_verify(
+    regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The publish ends well; `verify` names what the other lacks, `--mend` brings it."""
+    catalog = MemoryCatalog()
+    run = regions.run(catalog)
+    run.publish(bundle(tmp_path, "chair"))
+    with monkeypatch.context() as broken:
+        down = Failing()
+        down.left = 3
+        broken.setattr("assetpipe.delivery.replica.open_store", lambda *_: down)
+        run.tell()
+    assert [line.partition(":")[0] for line in regions.said] == ["warning"]
+    assert "the next run, or `catalog verify --mend`, brings it up" in regions.said[0]
+    assert [entry.announced for entry in catalog.listing("furniture")] == [1]
+
+    found = tend(regions.run(catalog), None, mend=False).verified.faults
+    assert [(fault.kind, fault.asset) for fault in found] == [("stale", "chair")]
+    mended = tend(regions.run(catalog), None, mend=True)
+    assert mended.verified.faults == ()
+    assert [fault.asset for fault in mended.mended] == ["chair"]
+    assert seen(regions.other) == seen(regions.first)
+
+
+def test_wherever_it_breaks_the_other_is_whole_and_the_next_run_catches_up(tmp_path: Path) -> None:
+    """Cut off after each write in turn: a reader of the other follows every name; the next one brings both assets."""
+    writes = 0
+    while True:
+        first, catalog, other = MemoryStore(), MemoryCatalog(), Failing()
+        run = Run(first, catalog, SETTINGS)
+        for content in ("one", "two"):
+            for name in ("chair", "table"):
+                run.publish(bundle(tmp_path, name, content=content))
+            run.tell()
+            if content == "one":
+                Replica(first, other, 1).follow("furniture")
+        other.left = writes
+        try:
+            Replica(first, other, 1).follow("furniture")
+            break
+        except ServiceUnavailable:
+            assert findings(seen(other), {}) == []
+        other.left = 10_000
+        assert Replica(first, other, 1).lacks("furniture") == ["chair", "table"]
+        Replica(first, other, 1).follow("furniture")
+        assert seen(other).items() <= seen(first).items()
+        assert json.loads(seen(other)["furniture/manifest/index.json"])["total"] == 2
+        writes += 1
+    assert writes >= 10
+
+
+def test_an_older_pointer_never_comes_over_a_newer_one(tmp_path: Path) -> None:
+    """A follower that read the first long ago finds that another was here since."""
+    first, catalog, other = MemoryStore(), MemoryCatalog(), MemoryStore()
+    run = Run(first, catalog, SETTINGS)
+    run.publish(bundle(tmp_path, content="one"))
+    run.tell()
+    old = MemoryStore()
+    for stat in first.list(""):
+        found = first.read(stat.key)
+        assert found
+        old.put(Item(stat.key, found.body, found.stat.sha256, "", ""))
+    run.publish(bundle(tmp_path, content="two"))
+    run.tell()
+    Replica(first, other, 2).follow("furniture")
+    before = seen(other)["furniture/manifest/chair.json"]
+    Replica(old, other, 2).follow("furniture")
+    assert seen(other)["furniture/manifest/chair.json"] == before
