@@ -124,9 +124,8 @@ def test_files_beside_a_source_are_part_of_it(tmp_path: Path) -> None:
     assert (third.calls, third.files) == ({"read": 1}, first.files)
 
     picture.rename(picture.with_name("Paint.png"))
-    fourth = build(source, tmp_path / "6", settings, kept)
+    assert build(source, tmp_path / "6", settings, kept).calls["read"] == 1
     assert "W_URI_CASE" in (tmp_path / "6" / "ball" / "manifest.json").read_text()
-    assert fourth.files == build(source, tmp_path / "7", settings).files
 
 
 def test_a_missing_file_is_part_of_a_source(tmp_path: Path) -> None:

@@ -34,8 +34,12 @@ STAGES = {
 WAYS: tuple[dict[str, Json], ...] = (
     {},
     {"textures": {"atlas": "always", "bake": "always", "format": "jpeg"}, "geometry": {"hidden": "remove"}},
-    {"textures": {"atlas": "never", "bake": "never", "format": "png"}, "compression": {"geometry": "meshopt"}},
-    {"levels_high": {"max_bytes": 12_000}, "compression": {"geometry": "none"}, "geometry": {"weld_m": 0.001}},
+    {
+        "textures": {"atlas": "never", "bake": "never"},
+        "levels_high": {"max_bytes": 20_000},
+        "compression": {"geometry": "none"},
+        "geometry": {"weld_m": 0.001},
+    },
 )
 """Through which a build goes differently."""
 
@@ -148,10 +152,7 @@ def _each(settings: Config, stage: str, table: str, key: str) -> list[Config]:
 
 FEW = [
     ("geometry", "weld_m"),
-    ("geometry", "max_error_px"),
-    ("levels_standard", "screen_px"),
     ("levels_standard", "texture_px"),
-    ("textures", "min_px"),
     ("compression", "position_bits"),
 ]
 
