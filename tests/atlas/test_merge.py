@@ -8,42 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assetpipe.asset import Array, Image, Json, Material, Scene
+from assetpipe.asset import Array, Json, Material
 from assetpipe.atlas import merge, place, plan_atlas
 from assetpipe.container import prune
 from tests.atlas.looks import FINE, looks, pictures, quad, scene, settings, square
+from tests.atlas.merging import assert_alike, merged, noise, painted, two_noises
 from tests.textures.pictures import bumps, checkerboard, cloth, png
-
-
-def noise(side: int, channels: int = 3, seed: int = 1) -> Image:
-    return png(np.random.default_rng(seed).integers(0, 256, (side, side, channels), np.uint8))
-
-
-def painted(texture: int | None, transform: Json | None = None, **more: object) -> Material:
-    info: Json = {} if texture is None else {"baseColorTexture": {"index": texture}}
-    if transform:
-        info["baseColorTexture"]["extensions"] = {"KHR_texture_transform": transform}
-    return Material({"pbrMetallicRoughness": info, **more})
-
-
-def merged(source: Scene, **changes: object) -> Scene:
-    """With the primitives in the order of the source's."""
-    plan = plan_atlas(source, settings(**changes), FINE, pictures())
-    return prune(place(source, plan, pictures()))
-
-
-def assert_alike(source: Scene, result: Scene, tolerance: float = 0.004) -> None:
-    before, after = looks(source), looks(result)
-    for name in before:
-        np.testing.assert_allclose(after[name], before[name], atol=tolerance, err_msg=name)
-
-
-def two_noises() -> Scene:
-    return scene(
-        [quad(square(0.1, 0.1, 0.9, 0.9), 0), quad(square(0.2, 0.3, 0.5, 0.8), 1, at=2)],
-        [painted(0), painted(1)],
-        [noise(64), noise(128, seed=2)],
-    )
 
 
 def test_two_materials_become_one_primitive_that_looks_the_same() -> None:
@@ -222,99 +192,6 @@ def test_never_means_never() -> None:
     """The scene comes back as it is."""
     source = two_noises()
     assert merge(source, settings(atlas="never"), FINE, pictures()).scene is source
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"alphaMode": "BLEND"},
-        {"alphaMode": "MASK"},
-        {"doubleSided": True},
-        {"extensions": {"KHR_materials_unlit": {}}},
-        {"extensions": {"KHR_materials_ior": {"ior": 1.8}}},
-        {"extensions": {"KHR_materials_transmission": {"transmissionFactor": 1}}},
-        {"extensions": {"VENDOR_glitter": {"size": 3}}},
-    ],
-)
-def test_what_cannot_be_a_texel_keeps_materials_apart(other: Json) -> None:
-    """Alpha mode, sidedness, refraction, unknown extensions."""
-    source = scene(
-        [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2)],
-        [painted(0), painted(0, **other)],
-        [noise(16)],
-    )
-    assert len(merged(source).materials) == 2
-
-
-def test_a_coat_that_one_member_lacks_is_zero_there() -> None:
-    """Both become one material with a map of the coat."""
-    coat = {"clearcoatFactor": 0.8, "clearcoatRoughnessFactor": 0.4}
-    source = scene(
-        [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2)],
-        [painted(None, extensions={"KHR_materials_clearcoat": coat}), painted(None)],
-        [],
-    )
-    result = merged(source)
-    found = result.materials[0].json["extensions"]["KHR_materials_clearcoat"]
-    index = result.json["textures"][found["clearcoatTexture"]["index"]]["source"]
-    pixels = pictures().decode(result.images[index])
-    columns, rows = ((result.meshes[0].primitives[0].attributes["TEXCOORD_0"] * pixels.shape[1::-1]).astype(int)).T
-    assert found["clearcoatFactor"] == 0.8
-    assert pixels[rows[:4], columns[:4], 0].tolist() == [255] * 4
-    assert pixels[rows[4:], columns[4:], 0].tolist() == [0] * 4
-
-
-def test_variants_and_animated_materials_are_left_alone() -> None:
-    """They are named from elsewhere, by number; what is renumbered is renumbered there too."""
-    named = {"KHR_materials_variants": {"mappings": [{"material": 3, "variants": [0]}]}}
-    shown = quad(square(0, 0, 1, 1), 2, at=6)
-    shown = replace(shown, json={"material": 2, "extensions": named})
-    source = scene(
-        [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2), shown],
-        [painted(0, name="a"), painted(1, name="b"), painted(0, name="c"), painted(1, name="d")],
-        [noise(16), noise(16, seed=3)],
-    )
-    result = merged(source)
-    assert [each.name for each in result.materials] == ["a + b", "c", "d"]
-    mapping = result.meshes[0].primitives[1].json["extensions"]["KHR_materials_variants"]["mappings"][0]
-    assert [result.meshes[0].primitives[1].material, mapping["material"]] == [1, 2]
-
-
-def test_colours_of_vertices_stay_and_white_stands_for_none() -> None:
-    """COLOR_0 multiplies as before; a member without it gets white."""
-    tinted = quad(square(0, 0, 1, 1), 0, COLOR_0=np.full((4, 3), 0.5, np.float32))
-    source = scene(
-        [tinted, quad(square(0, 0, 1, 1), 1, at=2)], [painted(0), painted(1)], [noise(16), noise(16, seed=2)]
-    )
-    (primitive,) = merged(source).meshes[0].primitives
-    assert primitive.attributes["COLOR_0"].tolist() == [[0.5] * 3] * 4 + [[1.0] * 3] * 4
-
-
-def test_tangents_of_one_member_are_had_by_all() -> None:
-    """Charts are not turned, so those that there are stay right; the others follow from the new UVs."""
-    tangents = np.tile(np.float32([1, 0, 0, 1]), (4, 1))
-    bumpy = Material({"normalTexture": {"index": 0}})
-    source = scene(
-        [quad(square(0, 0, 1, 1), 0, TANGENT=tangents), quad(square(0, 0, 1, 1), 1, at=2)],
-        [bumpy, painted(1)],
-        [png(bumps(32)), noise(32)],
-    )
-    (primitive,) = merged(source).meshes[0].primitives
-    np.testing.assert_allclose(primitive.attributes["TANGENT"], np.tile([1, 0, 0, 1], (8, 1)), atol=1e-6)
-
-
-def test_anisotropy_that_becomes_a_map_comes_with_tangents() -> None:
-    """Khronos' validator refuses a map of directions on a mesh without any; x follows u, as viewers have it."""
-    source = scene(
-        [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2)],
-        [
-            painted(0, extensions={"KHR_materials_anisotropy": {"anisotropyStrength": strength}})
-            for strength in (0.2, 0.8)
-        ],
-        [noise(16)],
-    )
-    (primitive,) = merged(source).meshes[0].primitives
-    np.testing.assert_allclose(primitive.attributes["TANGENT"], np.tile([1, 0, 0, 1], (8, 1)), atol=1e-6)
 
 
 def test_minification_averages_light_over_the_whole_area() -> None:
