@@ -17,7 +17,8 @@ per second. All of a publish is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
 
+WRITERS = 8
+"""Requests at a time."""
 CONFLICTS = 60
 """Tries while other transactions hold the same items."""
 Row = dict[str, Any]
@@ -108,6 +111,11 @@ class DynamoCatalog:
         except (ClientError, BotoCoreError) as error:
             if not _is(error, "ConditionalCheckFailedException"):
                 raise explained(error, self.table) from error
+
+    def announce_all(self, told: Iterable[tuple[str, str, int]]) -> None:
+        """Side by side: no write of a batch can have a condition, and a transaction fails as a whole."""
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(lambda one: self.announce(*one), told))
 
     def forget(self, category: str, asset: str) -> None:
         names = [{"PK": row["PK"], "SK": row["SK"]} for row in self._query(PK=f"PRODUCT#{category}/{asset}")]
