@@ -1,6 +1,6 @@
 """A thousand small bundles into a folder and into a real S3 server (Ceph RGW), beside tools that copy the same objects.
 
-    python benchmarks/publish.py [--bundles 1000] [--rounds 2] [--threads 10]
+    python benchmarks/publish.py [--bundles 1000] [--rounds 1] [--threads 10]
 
 The peers copy the objects that assetpipe publishes, from a folder that has them: `aws s3 sync` (awscli as it comes: ten
 requests at a time, checksums on) into a bucket; `cp -a`, `sync -f` and `sha256sum --check` into a folder. They take
@@ -245,7 +245,7 @@ def _awscli() -> Path:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--bundles", type=int, default=1_000)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=10, help="as many as awscli has")
     parser.add_argument("--endpoint", default="", help="of an S3 server that runs already")
     parser.add_argument("--ceph", type=Path, default=Path(tempfile.gettempdir()) / "assetpipe-ceph", help="its folder")
