@@ -17,13 +17,19 @@ def label_groups(pairs: NDArray[np.int32], count: int) -> NDArray[np.int32]:
     parent = wp.array(np.arange(count, dtype=np.int32), dtype=int, device="cpu")
     if len(pairs):
         ends = wp.array(np.ascontiguousarray(pairs, np.int32), dtype=int, device="cpu", copy=False)
-        wp.launch(_unite, dim=1, inputs=[ends, parent], device="cpu")
+        wp.launch(_unite_pairs, dim=1, inputs=[ends, parent], device="cpu")
     labels: NDArray[np.int32] = parent.numpy()
     return labels
 
 
+def label_pieces(triangles: NDArray[np.int32], count: int) -> NDArray[np.int32]:
+    """(f, 3) triangles of `count` vertices -> (count,) the lowest vertex that edges lead to."""
+    return label_groups(triangles[:, [0, 1, 1, 2]].reshape(-1, 2), count)
+
+
 @wp.func
-def _root(parent: wp.array(dtype=int), start: int) -> int:
+def root(parent: wp.array(dtype=int), start: int) -> int:
+    """Of the one that `start` belongs to; the way there gets shorter."""
     at = int(start)
     while parent[at] != at:
         parent[at] = parent[parent[at]]
@@ -31,14 +37,20 @@ def _root(parent: wp.array(dtype=int), start: int) -> int:
     return at
 
 
+@wp.func
+def unite(parent: wp.array(dtype=int), one: int, other: int) -> None:
+    """The lower root leads."""
+    a = root(parent, one)
+    b = root(parent, other)
+    if a < b:
+        parent[b] = a
+    elif b < a:
+        parent[a] = b
+
+
 @wp.kernel
-def _unite(pairs: wp.array2d(dtype=int), parent: wp.array(dtype=int)) -> None:
+def _unite_pairs(pairs: wp.array2d(dtype=int), parent: wp.array(dtype=int)) -> None:
     for i in range(pairs.shape[0]):
-        a = _root(parent, pairs[i, 0])
-        b = _root(parent, pairs[i, 1])
-        if a < b:
-            parent[b] = a
-        elif b < a:
-            parent[a] = b
+        unite(parent, pairs[i, 0], pairs[i, 1])
     for i in range(parent.shape[0]):
-        parent[i] = _root(parent, i)
+        parent[i] = root(parent, i)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from assetpipe.asset import TRIANGLES, Array, Primitive, Scene
 from assetpipe.atlas.flat import applied
-from assetpipe.atlas.kernels.union import label_overlaps, label_vertices
+from assetpipe.atlas.kernels.overlaps import label_overlaps
 from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup
 from assetpipe.atlas.paints import Paint
+from assetpipe.groups import label_pieces
 
 Ints = NDArray[np.int32]
 WINDOW = 2048
@@ -89,7 +90,7 @@ def outline(scene: Scene, paint: Paint, px: int, scales: Mapping[int, float]) ->
     frame = _frame(paint, uvs, corners)
     source = uvs[frame.uv_set] if uv_sets else np.zeros((len(np.concatenate([p.positions for _, _, p in parts])), 2))
     points = applied(frame.map, source)
-    chart = _numbered(label_vertices(corners, len(points)))
+    chart = _numbered(label_pieces(corners, len(points)))
     points = _brought_home(points, chart, frame.period)
     patch = _patches(points, corners, chart, frame) if paint.lookups else np.zeros(len(points), np.int32)
     of_face = patch[corners[:, 0]]

@@ -16,7 +16,7 @@ from assetpipe.geometry.creases import creased_normals, find_hinges
 from assetpipe.geometry.directions import square_to
 from assetpipe.geometry.kernels.facets import flat_triangles
 from assetpipe.geometry.welding import first_equal, map_vertices, weld
-from assetpipe.groups import label_groups
+from assetpipe.groups import label_pieces
 
 Bools = NDArray[np.bool_]
 COS_TOLERANCE = float(np.cos(np.radians(1.0)))
@@ -40,7 +40,7 @@ def flat_vertices(primitive: Primitive, places: Array) -> Bools:
         return np.ones(len(places), bool)
     local = first_equal([places])
     corners = local.astype(np.int32)[triangles]
-    piece = label_groups(np.concatenate([corners[:, :2], corners[:, 1:]]), len(places))
+    piece = label_pieces(corners, len(places))
     smooth = np.zeros(len(places), bool)
     smooth[piece[corners[~flat, 0]]] = True
     return ~smooth[piece[local]]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from assetpipe.geometry.directions import crosses
 from assetpipe.geometry.surface import Ints, Surface
-from assetpipe.groups import label_groups
+from assetpipe.groups import label_pieces
 
 Doubles = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -37,7 +37,7 @@ class Pieces:
 def find_pieces(surface: Surface) -> Pieces:
     """Triangles that share a vertex belong to one piece."""
     faces = surface.wedge_vertex[surface.corners]
-    labels = label_groups(np.concatenate([faces[:, :2], faces[:, 1:]]), len(surface.positions))
+    labels = label_pieces(faces, len(surface.positions))
     _, of_vertex = np.unique(labels, return_inverse=True)
     order = np.argsort(of_vertex, kind="stable")
     starts = np.flatnonzero(np.diff(of_vertex[order], prepend=-1))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from assetpipe.asset import Floats
 from assetpipe.geometry.sights import Bools, Sights
-from assetpipe.groups import label_groups
+from assetpipe.groups import label_pieces
 from assetpipe.queries.visibility import ROWS, THREADS, Ints, Onlookers
 
 QUICK = 8  # rays from each face
@@ -114,7 +114,7 @@ def _by_piece(sights: Sights, seen: Bools) -> Ints:
     rays = np.zeros(len(seen), np.int32)
     corners = sights.corners[~seen]
     if len(corners):
-        labels = label_groups(np.concatenate([corners[:, :2], corners[:, 1:]]), len(sights.points))[corners[:, 0]]
+        labels = label_pieces(corners, len(sights.points))[corners[:, 0]]
         faces = np.bincount(labels)[labels]
         rays[~seen] = np.clip(np.maximum(PIECE // faces, REST // len(corners)), LEAST, ENOUGH)
     return rays

@@ -7,7 +7,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array
-from assetpipe.atlas.kernels.union import touches
+from assetpipe.atlas.kernels.overlaps import touches
 from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from assetpipe.geometry.kernels.state import Array, State
-from assetpipe.groups import label_groups
+from assetpipe.groups import label_pieces
 
 
 def drop_pieces(state: State, triangles: int) -> State:
@@ -33,7 +33,7 @@ def drop_pieces(state: State, triangles: int) -> State:
 def _pieces(state: State) -> Array:
     """(v,) the lowest vertex of the piece that each vertex belongs to."""
     faces = state.arrays["vertex"].reshape(-1, 3)[state.alive]
-    return label_groups(faces[:, [0, 1, 1, 2]].reshape(-1, 2), len(state.arrays["record"]))
+    return label_pieces(faces, len(state.arrays["record"]))
 
 
 def _extents(state: State, vertex: Array, pieces: tuple[Array, int]) -> Array:

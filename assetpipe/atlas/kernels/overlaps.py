@@ -1,4 +1,4 @@
-"""Triangles in texture space -> which of them hang together: union-find, serial, so that the same ones lead."""
+"""Charts in texture space -> which of them share a cell: union-find, serial, so that the same ones lead."""
 
 from __future__ import annotations
 
@@ -7,20 +7,11 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array
+from assetpipe.groups import root, unite
 from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
 Ints = NDArray[np.int32]
-
-
-def label_vertices(corners: Array, count: int) -> Ints:
-    """(t, 3) triangles of `count` vertices -> (count,) the lowest vertex that edges lead to."""
-    load(__name__)
-    parent = wp.array(np.arange(count, dtype=np.int32), dtype=int, device="cpu")
-    given = wp.array(np.ascontiguousarray(corners, np.int32), dtype=int, device="cpu")
-    wp.launch(_unite_corners, dim=1, inputs=[given, parent], device="cpu")
-    labels: Ints = parent.numpy()
-    return labels
 
 
 def label_overlaps(points: Array, corners: Array, charts: Array, window: tuple[int, int]) -> Ints:
@@ -38,34 +29,6 @@ def label_overlaps(points: Array, corners: Array, charts: Array, window: tuple[i
     wp.launch(_unite_overlaps, dim=1, inputs=[*given, owner, parent], device="cpu")
     labels: Ints = parent.numpy()
     return labels
-
-
-@wp.func
-def _root(parent: wp.array(dtype=int), start: int) -> int:
-    at = int(start)
-    while parent[at] != at:
-        parent[at] = parent[parent[at]]
-        at = parent[at]
-    return at
-
-
-@wp.func
-def _unite(parent: wp.array(dtype=int), one: int, other: int) -> None:
-    a = _root(parent, one)
-    b = _root(parent, other)
-    if a < b:
-        parent[b] = a
-    elif b < a:
-        parent[a] = b
-
-
-@wp.kernel
-def _unite_corners(corners: wp.array2d(dtype=int), parent: wp.array(dtype=int)) -> None:
-    for i in range(corners.shape[0]):
-        _unite(parent, corners[i, 0], corners[i, 1])
-        _unite(parent, corners[i, 1], corners[i, 2])
-    for i in range(parent.shape[0]):
-        parent[i] = _root(parent, i)
 
 
 @wp.func
@@ -117,6 +80,6 @@ def _unite_overlaps(
                     if owner[y, x] < 0:
                         owner[y, x] = charts[i]
                     else:
-                        _unite(parent, owner[y, x], charts[i])
+                        unite(parent, owner[y, x], charts[i])
     for i in range(parent.shape[0]):
-        parent[i] = _root(parent, i)
+        parent[i] = root(parent, i)
