@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from assetpipe.asset import Material, Primitive, Scene
-from assetpipe.groups import label_groups
+from assetpipe.groups import label_pieces
 from assetpipe.rebaking.surfaces import Key
 
 REPEAT = 10497
@@ -42,8 +42,7 @@ def brought_home(primitives: Mapping[Key, Primitive], uv_set: int) -> dict[Key, 
 def _brought_home(primitive: Primitive, name: str) -> Primitive:
     uvs = primitive.attributes[name].astype(np.float64)
     corners = primitive.indices.reshape(-1, 3)
-    edges = np.ascontiguousarray(np.concatenate([corners[:, :2], corners[:, 1:]]).astype(np.int32))
-    chart = label_groups(edges, len(uvs))
+    chart = label_pieces(corners.astype(np.int32), len(uvs))
     least = np.full(uvs.shape, np.inf)
     np.minimum.at(least, chart, uvs)
     tiles = np.floor(least + EDGE)[chart]
