@@ -111,7 +111,8 @@ def compare(source: Path, out: Path, rounds: int, *, gltfpack: bool) -> list[Row
 
 
 def build(source: Path, out: Path) -> Run:
-    command = [sys.executable, "-m", "assetpipe", "build", source, "--out", out / "bundles", "--force", "--json"]
+    build = [sys.executable, "-m", "assetpipe", "build", source, "--out", out / "bundles"]
+    command = [*build, "--force", "--no-cache", "--json"]
     return run(command, ROOT)
 
 
