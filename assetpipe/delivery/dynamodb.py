@@ -27,6 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from assetpipe.delivery.catalog import Entry, Move, Page
 from assetpipe.delivery.dynamodb_errors import explained
 from assetpipe.delivery.entry_json import files_from_json, files_to_json
+from assetpipe.delivery.faults import code_of
 from assetpipe.delivery.pointer import Status, pause
 from assetpipe.delivery.tokens import after_token, read_token
 from assetpipe.errors import TryAgain
@@ -289,4 +290,4 @@ def _reasons(error: Exception) -> set[str]:
 
 
 def _is(error: Exception, code: str) -> bool:
-    return isinstance(error, ClientError) and error.response["Error"]["Code"] == code
+    return isinstance(error, ClientError) and code_of(error) == code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
+from assetpipe.delivery.faults import code_of
 from assetpipe.errors import AssetpipeError, MissingFile, NotPermitted, ServiceUnavailable, TryAgain
 
 PASSING = {
@@ -30,7 +31,7 @@ def explained(error: ClientError | BotoCoreError, table: str) -> AssetpipeError:
         return NotPermitted("E_CATALOG_REGION", f"{place}: no AWS region is set", hint="set AWS_REGION")
     if not isinstance(error, ClientError):
         return ServiceUnavailable("E_CATALOG", f"{place}: {type(error).__name__}", hint="check the network, then again")
-    code, action = error.response["Error"]["Code"], f"dynamodb:{error.operation_name}"
+    code, action = code_of(error), f"dynamodb:{error.operation_name}"
     if code in PASSING:
         return TryAgain("E_CATALOG_BUSY", f"{place}: {code} at {action}", hint="the same command again finishes it")
     if code in REFUSED:

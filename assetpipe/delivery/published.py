@@ -72,5 +72,5 @@ def untold(category: str, index: Index) -> list[Published]:
 
 def with_one_index(published: Sequence[Published], index: Index) -> list[Published]:
     """Pages that changed are put to the account of the first."""
-    others = replace(index, changed=(), sent_bytes=0)
+    others = replace(index, changed=())
     return [with_index(one, others if at else index) for at, one in enumerate(published)]
