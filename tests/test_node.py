@@ -92,9 +92,12 @@ def test_a_timeout_ends_the_tool_and_what_it_has_started(tools: Path, tmp_path: 
         'const child = spawn("sleep", ["60"]);'
         f"writeFileSync({str(pids)!r}, `${{process.pid}} ${{child.pid}}`); setInterval(() => {{}}, 1000);"
     )
-    with pytest.raises(LimitExceeded, match="took longer than 2 s") as caught:
-        node.run_node("hang", b"", timeout=2)
-    assert caught.value.code == "E_NODE_TIMEOUT"
+    for seconds in (2, 10, 50):  # a busy machine may need longer than the first to start node at all
+        with pytest.raises(LimitExceeded, match=f"took longer than {seconds} s") as caught:
+            node.run_node("hang", b"", timeout=seconds)
+        assert caught.value.code == "E_NODE_TIMEOUT"
+        if pids.exists() and pids.read_text():
+            break
     assert len(pids.read_text().split()) == 2
     assert not any(_alive(int(pid)) for pid in pids.read_text().split())
 
