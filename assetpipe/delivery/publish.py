@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from assetpipe.bundle import Bundle, damage
@@ -21,7 +20,7 @@ from assetpipe.delivery.doomed import HOLD, claim
 from assetpipe.delivery.index import Index, write_index
 from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.pointer import Pointer, Seen, look, move, pushed
-from assetpipe.delivery.published import Published, announce, is_news, with_index
+from assetpipe.delivery.published import Published, announce, is_news, with_index, with_one_index
 from assetpipe.delivery.release import Release, release_of
 from assetpipe.delivery.store import Item, Store
 from assetpipe.errors import AssetpipeError, SourceError, TryAgain
@@ -170,25 +169,13 @@ def record(catalog: Catalog, keys: Keys, seen: Seen) -> None:
 def _with_indexes(
     outcomes: Sequence[Published | AssetpipeError], store: Store, catalog: Catalog, settings: Publish
 ) -> list[Published | AssetpipeError]:
-    categories = sorted({one.category for one in outcomes if isinstance(one, Published)})
-    indexes = {name: _index(store, catalog, name, settings.index_entries) for name in categories}
-    tellers = {name: _teller(outcomes, name) for name in categories}
-    done: list[Published | AssetpipeError] = []
-    for one in outcomes:
-        index = indexes[one.category] if isinstance(one, Published) else one
-        if isinstance(one, Published) and isinstance(index, Index):
-            index = index if one is tellers[one.category] else replace(index, changed=())
-            done.append(with_index(one, index))
-        else:
-            assert isinstance(index, AssetpipeError)
-            done.append(index)
-    return done
-
-
-def _teller(outcomes: Sequence[Published | AssetpipeError], category: str) -> Published:
-    """To whose account pages that changed are put: of one that moved, where there is one."""
-    own = [one for one in outcomes if isinstance(one, Published) and one.category == category]
-    return next((one for one in own if one.changed), own[0])
+    done = dict(enumerate(outcomes))
+    for category in sorted({one.category for one in outcomes if isinstance(one, Published)}):
+        own = {at: one for at, one in done.items() if isinstance(one, Published) and one.category == category}
+        index = _index(store, catalog, category, settings.index_entries)
+        told = with_one_index(list(own.values()), index) if isinstance(index, Index) else [index] * len(own)
+        done |= zip(own, told, strict=True)
+    return list(done.values())
 
 
 def _index(store: Store, catalog: Catalog, category: str, page_size: int) -> Index | AssetpipeError:

@@ -49,8 +49,7 @@ def is_news(one: Published) -> bool:
 
 def with_index(published: Published, index: Index) -> Published:
     """And what is to be announced: the asset, where caches were not told of its last move; pages that changed."""
-    entry = index.entries.get(published.asset)
-    pending = entry is None or entry.announced < entry.sequence
+    pending = _is_pending(published, index)
     moved = {Keys(published.category, published.asset).pointer, *index.pages} if pending else set()
     return replace(
         published,
@@ -71,6 +70,14 @@ def untold(category: str, index: Index) -> list[Published]:
 
 
 def with_one_index(published: Sequence[Published], index: Index) -> list[Published]:
-    """Pages that changed are put to the account of the first."""
+    """Pages that changed are put to the account of one that caches are to hear of anyway, where there is one: then the
+    same changes have the same name when they are told again."""
+    teller = next((at for at, one in enumerate(published) if _is_pending(one, index)), 0)
     others = replace(index, changed=())
-    return [with_index(one, others if at else index) for at, one in enumerate(published)]
+    return [with_index(one, index if at == teller else others) for at, one in enumerate(published)]
+
+
+def _is_pending(published: Published, index: Index) -> bool:
+    """Caches were not told of its last move."""
+    entry = index.entries.get(published.asset)
+    return entry is None or entry.announced < entry.sequence
