@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from assetpipe.delivery.catalog import Entry
     from assetpipe.delivery.pointer import Status
     from assetpipe.delivery.publish import Published
-    from assetpipe.delivery.upkeep import Collected
     from assetpipe.health import Health
     from assetpipe.inspection import Inspection
     from assetpipe.publishing import Run
-    from assetpipe.shelves import Shown, Tended
+    from assetpipe.shelves import Cleared, Shown, Tended
     from assetpipe.stages.shelf import Shelf
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -227,13 +226,13 @@ def catalog_gc(
     dry_run: bool = False,
     config: Settings = None,
     report: Report = silent,
-) -> Collected:
-    """Delete what nothing published has named for `days` ([publish] keep_days else)."""
-    from assetpipe.delivery.upkeep import gc
+) -> Cleared:
+    """Delete what nothing published has named for `days` ([publish] keep_days else), then in the replica."""
+    from assetpipe.shelves import clear
 
     with _existing(store, config, report=report) as run:
         keep = run.settings.keep_days if days is None else days
-        return gc(run.store, run.catalog, keep, dry_run=dry_run, threads=run.settings.threads, report=report)
+        return clear(run, keep, dry_run=dry_run)
 
 
 def catalog_init(store: Path | str, *, config: Settings = None) -> tuple[str, bool]:

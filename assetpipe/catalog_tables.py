@@ -14,7 +14,7 @@ from assetpipe.tables import columns, facts, stdout_console
 if TYPE_CHECKING:
     from assetpipe.delivery.catalog import Entry
     from assetpipe.delivery.upkeep import Collected
-    from assetpipe.shelves import Shown, Tended
+    from assetpipe.shelves import Cleared, Shown, Tended
 
 STATUS = {"live": ("live", "green"), "rolled_back": ("rolled back", "yellow")}
 
@@ -69,7 +69,15 @@ def show_tended(tended: Tended, store: str) -> None:
     console.print(Text.assemble(f"{printable(store)}: {counts}: ", verdict))
 
 
-def show_collected(done: Collected, *, dry_run: bool) -> None:
+def show_cleared(done: Cleared, *, dry_run: bool) -> None:
+    for url, found in ((done.store, done.first), (done.replica, done.other)):
+        if done.replica and found:
+            stdout_console().print(Text(f"in {printable(url)}:"))
+        if found:
+            _show_collected(found, dry_run=dry_run)
+
+
+def _show_collected(done: Collected, *, dry_run: bool) -> None:
     console = stdout_console()
     for key in done.deleted:
         console.print(Text(f"{'would go' if dry_run else 'deleted'}  {printable(key)}"))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from assetpipe.config import SLUG, SLUG_RULE
 from assetpipe.delivery.catalog import Catalog, Entry, Move
 from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.pointer import Status
 from assetpipe.delivery.replica import open_replica
-from assetpipe.delivery.upkeep import Fault, Verified, revisions, verify
-from assetpipe.errors import SourceError, UsageError
+from assetpipe.delivery.upkeep import Collected, Fault, Verified, gc, revisions, verify
+from assetpipe.errors import AssetpipeError, SourceError, UsageError
 from assetpipe.publishing import Run
 
 PAGE = 200
@@ -43,6 +44,40 @@ class Tended:
         if faults:
             more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
             raise SourceError("E_VERIFY", f"{self.store}: {faults[0].message}{more}", hint=_cure(faults))
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """What a gc did, or would do, in a store and in the one that follows it."""
+
+    store: str
+    first: Collected
+    replica: str = ""
+    """its URL; "" where there is none"""
+    other: Collected | None = None
+    fault: AssetpipeError | None = None
+    """why the other could not be cleared; the next gc does it"""
+
+    def raise_if_failed(self) -> None:
+        if self.fault:
+            raise self.fault
+
+
+def clear(run: Run, days: float, *, dry_run: bool) -> Cleared:
+    """The first, and then what follows it: whatever happens there, the first is done."""
+    asked: dict[str, Any] = {"dry_run": dry_run, "threads": run.settings.threads, "report": run.report}
+    first = gc(run.store, run.catalog, days, **asked)
+    replica = open_replica(run.store, run.settings)
+    if not replica:
+        return Cleared(run.store.url, first)
+    from assetpipe.delivery.garbage_replica import Pair, gc_replica
+
+    url = replica.other.url
+    try:
+        other = gc_replica(Pair(run.store, replica.other, run.catalog), days, first, **asked)
+    except AssetpipeError as error:
+        return Cleared(run.store.url, first, url, fault=error)
+    return Cleared(run.store.url, first, url, other)
 
 
 def newest(catalog: Catalog, category: str | None, status: Status | None) -> Iterator[Entry]:

@@ -157,21 +157,24 @@ def gc(store: str, days: float | None, dry_run: bool, as_json: bool, **options: 
     """Delete what nothing published has named for some days: old revisions, and what died on its way.
 
     The first run only notes what it finds; a later one deletes what is old enough. It never takes what a publish needs,
-    even one that runs at the same time.
+    even one that runs at the same time. What goes in the store goes in its replica, too ([publish] replica).
 
     \b
     Example:
       assetpipe catalog gc --store ./store --dry-run
       assetpipe catalog gc --store s3://shop-models/eu --days 90
     """
-    from assetpipe.catalog_tables import show_collected
+    from assetpipe.catalog_tables import show_cleared
 
     with _reporting(options) as report:
         done = api.catalog_gc(store, days, dry_run=dry_run, config=options["config_file"], report=report)
     if as_json:
-        print_json({"store": store, **asdict(done), "dry_run": dry_run})
+        other = {"store": done.replica, "fault": str(done.fault or ""), **(asdict(done.other) if done.other else {})}
+        replica = other if done.replica else None
+        print_json({"store": store, **asdict(done.first), "replica": replica, "dry_run": dry_run})
     else:
-        show_collected(done, dry_run=dry_run)
+        show_cleared(done, dry_run=dry_run)
+    done.raise_if_failed()
 
 
 @catalog.command(epilog=opt.EXIT_CODES)

@@ -13,10 +13,11 @@ import re
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from assetpipe.delivery.catalog import Catalog, is_index_key
 from assetpipe.delivery.doomed import (
@@ -31,7 +32,7 @@ from assetpipe.delivery.doomed import (
 )
 from assetpipe.delivery.index import listed_keys
 from assetpipe.delivery.keys import Keys, index_key
-from assetpipe.delivery.pointer import Seen, look, pause
+from assetpipe.delivery.pointer import Seen, look, named_now, pause
 from assetpipe.delivery.release import payloads_of
 from assetpipe.delivery.store import Moved, Stat, Store
 from assetpipe.errors import SourceError
@@ -58,19 +59,31 @@ class Collected:
     left_alone: tuple[str, ...] = ()
     """assets whose pointer is not readable, one sentence each"""
 
+    def __add__(self, other: Collected) -> Collected:
+        return Collected(
+            self.marked + other.marked,
+            self.deleted + other.deleted,
+            self.deleted_bytes + other.deleted_bytes,
+            self.swept + other.swept,
+            self.left_alone + other.left_alone,
+        )
+
 
 @dataclass(frozen=True)
-class _Scope:
+class Scope:
     """What one gc works on."""
 
     store: Store
-    catalog: Catalog
-    listed: Mapping[str, set[str]]
-    """category -> what its index names"""
+    current: Callable[[Keys], set[str]]
+    """what readers can be sent to of an asset; SourceError where that cannot be known"""
     now: Callable[[], float]
     age: float
     """seconds at which marks are ripe"""
     dry_run: bool
+    threads: int
+    report: Report
+    held: Set[str] = frozenset()
+    """what stays, however old its mark is"""
 
 
 @dataclass(frozen=True)
@@ -94,23 +107,22 @@ def gc(
     now: Callable[[], float] = time.time,
     report: Report = silent,
 ) -> Collected:
-    """Assets are looked at `threads` at a time: each takes a few requests, and most of them have nothing to delete."""
     age = max(older_than_days * DAY, GRACE)
-    total = Collected(swept=store.sweep(max(age, DAY), dry_run=dry_run))
+    swept = Collected(swept=store.sweep(max(age, DAY), dry_run=dry_run))
+    assets = inventory(store)
+    named = partial(current, store, catalog, listed(store, {mine.keys.category for mine in assets}))
+    return swept + collect(Scope(store, named, now, age, dry_run, threads, report), assets)
 
-    held = inventory(store)
-    scope = _Scope(store, catalog, _listed(store, {mine.keys.category for mine in held}), now, age, dry_run)
 
-    def collect(mine: Holdings) -> Collected:
-        return _collect(scope, mine)
-
-    with ThreadPoolExecutor(threads) as pool:
-        done = list(pool.map(collect, held)) if threads > 1 else [collect(mine) for mine in held]
-    for mine, one in zip(held, done, strict=True):
-        for fault in one.left_alone:
-            report(Event("warning", mine.keys.asset, fault))
-        total = _plus(total, one)
-    return total
+def collect(scope: Scope, assets: Sequence[Holdings]) -> Collected:
+    """Assets are looked at some at a time: each takes a few requests, and most of them have nothing to delete."""
+    one = partial(_collect, scope)
+    with ThreadPoolExecutor(scope.threads) as pool:
+        done = list(pool.map(one, assets)) if scope.threads > 1 else list(map(one, assets))
+    for mine, found in zip(assets, done, strict=True):
+        for fault in found.left_alone:
+            scope.report(Event("warning", mine.keys.asset, fault))
+    return sum(done, Collected())
 
 
 def inventory(store: Store, category: str = "") -> list[Holdings]:
@@ -124,19 +136,19 @@ def inventory(store: Store, category: str = "") -> list[Holdings]:
     return [Holdings(keys, stats) for keys, stats in assets.items()]
 
 
-def _listed(store: Store, categories: Iterable[str]) -> dict[str, set[str]]:
+def listed(store: Store, categories: Iterable[str]) -> dict[str, set[str]]:
     """What indexes send viewers to. A publisher that died before it wrote the index leaves it at what was current
     before, until somebody publishes in that category again. One that can't be read is not in the answer."""
-    listed: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
     for category in categories:
         pages = [stat.key for stat in store.list(index_key(category).removesuffix(".json")) if is_index_key(stat.key)]
         with suppress(SourceError):
             found = [page.body for key in pages if (page := store.read(key))]
-            listed[category] = {name for body in found for name in listed_keys(category, body)}
-    return listed
+            names[category] = {name for body in found for name in listed_keys(category, body)}
+    return names
 
 
-def _collect(scope: _Scope, mine: Holdings) -> Collected:
+def _collect(scope: Scope, mine: Holdings) -> Collected:
     for attempt in range(TRIES):
         try:
             return _attempt(scope, mine)
@@ -145,7 +157,7 @@ def _collect(scope: _Scope, mine: Holdings) -> Collected:
     return Collected(left_alone=(f"{mine.keys.pointer}: others kept changing what is marked; the next gc looks again",))
 
 
-def _attempt(scope: _Scope, mine: Holdings) -> Collected:
+def _attempt(scope: Scope, mine: Holdings) -> Collected:
     """What is marked is read before what is current, so that no claim falls between the two unseen; and the time before
     both: a mark is never older than it says."""
     store, began = scope.store, scope.now()
@@ -153,10 +165,10 @@ def _attempt(scope: _Scope, mine: Holdings) -> Collected:
     if doomed.condemned and began - doomed.modified < TAKE_OVER:
         return Collected(left_alone=(f"{mine.keys.pointer}: another gc is at it",))
     try:
-        garbage = mine.stats.keys() - _current(scope, mine.keys)
+        garbage = mine.stats.keys() - scope.current(mine.keys)
         # A mark of the future was made by a clock that went wrong: it counts from now.
         marks = {key: min(doomed.marked.get(key, began), began) for key in sorted(garbage)}
-        ripe = {key for key in garbage & doomed.marked.keys() if began - marks[key] >= scope.age}
+        ripe = {key for key in garbage & doomed.marked.keys() if began - marks[key] >= scope.age} - scope.held
         ripe -= _named_by(store, mine.history() - ripe) if ripe else set()
     except SourceError as error:
         return Collected(left_alone=(error.message,))
@@ -169,22 +181,19 @@ def _attempt(scope: _Scope, mine: Holdings) -> Collected:
     return _result(mine, _delete(store, mine, replace(doomed, marked=marks), ripe), young)
 
 
-def _current(scope: _Scope, keys: Keys) -> set[str]:
+def current(store: Store, catalog: Catalog, listed: Mapping[str, set[str]], keys: Keys) -> set[str]:
     """What readers can be sent to by anything: the pointer, the catalog, the index."""
-    seen: Seen = look(scope.store, keys)
+    seen: Seen = look(store, keys)
     if seen.fault:
         raise SourceError("E_POINTER", seen.fault)
-    if keys.category not in scope.listed:
+    if keys.category not in listed:
         raise SourceError("E_INDEX", f"{index_key(keys.category)}: cannot be read; `assetpipe catalog verify --mend`")
-    entry = scope.catalog.get(keys.category, keys.asset)
+    entry = catalog.get(keys.category, keys.asset)
     if seen.pointer is None:
         if entry:
             raise SourceError("E_POINTER", f"{keys.pointer}: is gone, although the catalog has the asset")
-        return set(scope.listed[keys.category])
-    named = scope.listed[keys.category] | {
-        keys.history(seen.pointer.revision),
-        *payloads_of(seen.pointer.document, keys.pointer),
-    }
+        return set(listed[keys.category])
+    named = listed[keys.category] | named_now(seen.pointer, keys)
     # A publisher that died after the pointer left catalog and index at what was current before.
     return named | ({keys.history(entry.revision), *(file.key for file in entry.files)} if entry else set())
 
@@ -221,13 +230,3 @@ def _delete(store: Store, mine: Holdings, doomed: Doomed, ripe: set[str]) -> set
 
 def _result(mine: Holdings, gone: set[str], young: tuple[str, ...]) -> Collected:
     return Collected(young, tuple(sorted(gone)), sum(mine.stats[key].bytes for key in gone))
-
-
-def _plus(a: Collected, b: Collected) -> Collected:
-    return Collected(
-        a.marked + b.marked,
-        a.deleted + b.deleted,
-        a.deleted_bytes + b.deleted_bytes,
-        a.swept + b.swept,
-        a.left_alone + b.left_alone,
-    )

@@ -17,12 +17,13 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from assetpipe.delivery.cdn import pointer_tag
 from assetpipe.delivery.keys import BRIEF, Keys
-from assetpipe.delivery.release import json_bytes, json_item, revision_of
-from assetpipe.delivery.store import Item, Moved, Store
+from assetpipe.delivery.release import json_bytes, json_item, payloads_of, revision_of
+from assetpipe.delivery.store import Item, Moved, Stat, Store
 from assetpipe.errors import SourceError, TryAgain
 
 Status = Literal["live", "rolled_back"]
@@ -42,6 +43,11 @@ class Pointer:
     """The published manifest, as its history document has it."""
 
     def to_bytes(self) -> bytes:
+        return self._bytes
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        """0.4 ms, and asked for three times."""
         publication = {
             "revision": self.revision,
             "sequence": self.sequence,
@@ -105,23 +111,36 @@ def move(store: Store, keys: Keys, decide: Decide, seen: Seen | None = None) -> 
     """Swap the pointer for what `decide` makes of what is there, again for as long as others are faster. None from
     `decide` leaves it. Returns what is there then, which may already be another's. `seen` is what the caller has seen
     just now: it's looked again only where that is no longer so."""
+    after, moved = swap(store, keys, decide, seen)
+    return witnessed(store, keys, after) if moved else after
+
+
+def swap(store: Store, keys: Keys, decide: Decide, seen: Seen | None = None) -> tuple[Seen, bool]:
+    """As `move`, and whether it moved: then what was written is returned, without the store's time (`witnessed`)."""
     for attempt in range(TRIES):
         seen = look(store, keys) if attempt or seen is None else seen
         wanted = decide(seen)
         if wanted is None:
-            return seen
+            return seen, False
         try:
-            version = store.replace(pointer_item(keys, wanted), seen.version)
+            return Seen(store.replace(pointer_item(keys, wanted), seen.version), wanted), True
         except Moved:
             pause(attempt)
-        else:
-            after = look(store, keys)
-            return after if after.pointer else Seen(version, wanted)
     raise TryAgain(
         "E_POINTER_BUSY",
         f"{store.url}: {keys.pointer} was moved by others {TRIES} times while we tried",
         hint="publish again when fewer publish this asset",
     )
+
+
+def witnessed(store: Store, keys: Keys, seen: Seen, stat: Stat | None = None) -> Seen:
+    """What is there now, with the store's time; read only where it is no longer what was seen. `stat` is given by who
+    has it already."""
+    stat = stat or store.stat(keys.pointer)
+    if stat and stat.version == seen.version:
+        return replace(seen, modified=stat.modified)
+    after = look(store, keys)
+    return after if after.pointer else seen
 
 
 def pushed(sequence: int, before: Sequence[str], revision: str, document: bytes) -> Pointer:
@@ -142,6 +161,11 @@ def popped(pointer: Pointer, revision: str, document: bytes) -> Pointer:
         earlier=under,
         document=document,
     )
+
+
+def named_now(pointer: Pointer, keys: Keys) -> set[str]:
+    """Every key that readers of the pointer are sent to, and its history document."""
+    return {keys.history(pointer.revision), *payloads_of(pointer.document, keys.pointer)}
 
 
 def pause(attempt: int) -> None:

@@ -11,25 +11,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 from assetpipe.config import Publish
 from assetpipe.delivery.cdn import pointer_tag
-from assetpipe.delivery.index import index_item, seen_pages
+from assetpipe.delivery.doomed import HOLD, claim
+from assetpipe.delivery.index import index_item, listed_keys, seen_pages
 from assetpipe.delivery.keys import IMMUTABLE, Keys, index_key
 from assetpipe.delivery.open_store import open_store
-from assetpipe.delivery.pointer import TRIES, look, pause, pointer_item
-from assetpipe.delivery.release import GLB, JSON, WEBP, payloads_of, tags_of
+from assetpipe.delivery.pointer import TRIES, Pointer, look, named_now, pause, pointer_item
+from assetpipe.delivery.release import GLB, JSON, WEBP, tags_of
 from assetpipe.delivery.store import Item, Moved, Stat, Store
-from assetpipe.errors import AssetpipeError, TryAgain
+from assetpipe.errors import AssetpipeError, SourceError, TryAgain
 from assetpipe.log import Event, Report
 
 Line = Mapping[str, Any]
 """What an index says of one asset."""
+CLAIMS = 5
 TYPES = {"glb": GLB, "webp": WEBP, "json": JSON}
 
 
@@ -41,38 +46,52 @@ class Replica:
 
     def lacks(self, category: str) -> list[str]:
         """Assets that the other does not show as the first does."""
-        there = _lines(_pages(self.other, category))
-        return [asset for asset, line in _lines(_pages(self.first, category)).items() if there.get(asset) != line]
+        return list(_behind(_pages(self.first, category), _readable(self.other, category)))
 
     def follow(self, category: str) -> list[str]:
         """What was brought. Raises what a store raises: what was copied until then is whole, and stays."""
+        brought: dict[str, None] = {}
         for attempt in range(TRIES):
+            began = time.monotonic()
             seen = seen_pages(self.other, category)
-            pages = _pages(self.first, category)
-            lines, there = _lines(pages), _lines(_pages(self.other, category))
-            behind = [asset for asset, line in lines.items() if there.get(asset) != line]
-            with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(partial(self._bring, category), [lines[asset] for asset in behind]))
+            pages, there = _pages(self.first, category), _readable(self.other, category)
+            behind = _behind(pages, there)
+            self._bring_all(category, list(behind.values()))
+            brought |= dict.fromkeys(behind)
             try:
-                self._swap(category, pages, seen)
+                self._swap(category, pages, (seen, there))
             except Moved:
                 pause(attempt)
-            else:
-                return behind
+                continue
+            if time.monotonic() - began < HOLD / 2:
+                return list(brought)
         raise TryAgain("E_REPLICA_BUSY", f"{self.other.url}: others kept changing {category}", hint="try again")
 
+    def _bring_all(self, category: str, lines: Sequence[Line]) -> None:
+        bring = partial(self._bring, category)
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(bring, lines) if self.threads > 1 else map(bring, lines))
+
     def _bring(self, category: str, line: Line) -> None:
-        """As the index says, and as the pointer says now, which may be later."""
+        """As the index says, and as the pointer says now, which may be later. A gc over there leaves alone what was
+        claimed; where copying outlasts the claim, the second time everything is there."""
         keys = Keys(category, str(line["asset"]))
-        pointer = look(self.first, keys).pointer
-        wanted = {keys.category + str(level["uri"]).removeprefix("..") for level in line["levels"]}
-        wanted |= {keys.category + str(line["poster"]).removeprefix("..")} if line["poster"] else set()
-        histories = {keys.history(str(line["revision"]))}
-        if pointer:
-            wanted |= payloads_of(pointer.document, keys.pointer).keys()
-            histories |= {keys.history(pointer.revision)}
-        for key in [*sorted(wanted), *sorted(histories)]:
-            self._copy(key, keys.asset, str(line["revision"]))
+        for _ in range(CLAIMS):
+            began = time.monotonic()
+            pointer = look(self.first, keys).pointer
+            wanted = _needs(keys, line) | (named_now(pointer, keys) if pointer else set())
+            claim(self.other, keys, frozenset(wanted))
+            for key in sorted(wanted, key=lambda key: ("/history/" in key, key)):
+                self._copy(key, keys.asset, str(line["revision"]))
+            if time.monotonic() - began < HOLD / 2:
+                return self._point(keys, pointer)
+        raise TryAgain(
+            "E_REPLICA_SLOW",
+            f"{self.other.url}: copying {category}/{keys.asset} took longer than {HOLD / 2:.0f} s, {CLAIMS} times",
+            hint="what was copied stays: try again",
+        )
+
+    def _point(self, keys: Keys, pointer: Pointer | None) -> None:
         for attempt in range(TRIES if pointer else 0):
             seen = look(self.other, keys)
             if pointer is None or (seen.pointer and seen.pointer.sequence >= pointer.sequence):
@@ -94,12 +113,15 @@ class Replica:
         kind = TYPES.get(key.rpartition(".")[2], "application/octet-stream")
         self.other.put(Item(key, found.body, sha256, kind, IMMUTABLE, about, tags_of(key)))
 
-    def _swap(self, category: str, pages: Mapping[str, bytes], seen: Mapping[str, Stat]) -> None:
+    def _swap(
+        self, category: str, pages: Mapping[str, bytes], old: tuple[Mapping[str, Stat], Mapping[str, bytes]]
+    ) -> None:
         """Last page first, as the first's own. What is swapped against was seen before the first was read, so an older
         index never comes over a newer one."""
+        seen, there = old
         for key, body in reversed(list(pages.items())):
             stat = seen.get(key)
-            if stat is None or stat.sha256 != hashlib.sha256(body).hexdigest():
+            if stat is None or there.get(key) != body:
                 self.other.replace(index_item(key, body, pointer_tag(category)), stat.version if stat else None)
         for key in sorted(seen.keys() - pages.keys()):
             self.other.delete(key, seen[key].version)
@@ -116,17 +138,41 @@ def open_replica(first: Store, settings: Publish) -> Replica | None:
 
 
 def _pages(store: Store, category: str) -> dict[str, bytes]:
-    """In their order; as far as they can be read."""
+    """In their order. SourceError where one is none."""
+    return dict(_read(store, category))
+
+
+def _readable(store: Store, category: str) -> dict[str, bytes]:
+    """As far as they can be read: the others are made again."""
     pages: dict[str, bytes] = {}
-    while (key := index_key(category, len(pages))) and (found := store.read(key)):
-        pages[key] = found.body
-        if json.loads(found.body)["next"] is None:
-            break
+    with suppress(SourceError):
+        pages.update(_read(store, category))
     return pages
+
+
+def _read(store: Store, category: str) -> Iterator[tuple[str, bytes]]:
+    for number in count():
+        found = store.read(key := index_key(category, number))
+        if found is None:
+            return
+        listed_keys(category, found.body)
+        yield key, found.body
+        if json.loads(found.body).get("next") is None:
+            return
+
+
+def _behind(pages: Mapping[str, bytes], there: Mapping[str, bytes]) -> dict[str, Line]:
+    has = _lines(there)
+    return {asset: line for asset, line in _lines(pages).items() if has.get(asset) != line}
 
 
 def _lines(pages: Mapping[str, bytes]) -> dict[str, Line]:
     return {str(line["asset"]): line for body in pages.values() for line in json.loads(body)["assets"]}
+
+
+def _needs(keys: Keys, line: Line) -> set[str]:
+    addresses = [level["uri"] for level in line["levels"]] + ([line["poster"]] if line["poster"] else [])
+    return {keys.history(str(line["revision"])), *(keys.category + str(each).removeprefix("..") for each in addresses)}
 
 
 def warn_of_lag(replica: Replica, categories: Sequence[str], report: Report) -> None:
