@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +17,8 @@ from assetpipe.atlas.painting import paint_sheet
 from assetpipe.atlas.plan import Atlas, Plan
 from assetpipe.atlas.primitives import merge_primitives
 from assetpipe.atlas.slots import ANISOTROPY, find
+from assetpipe.atlas.tangents import agree_on_tangents
 from assetpipe.lossless import lossless
-from assetpipe.tangents import with_tangents
 
 SAMPLER: Json = {"magFilter": 9729, "minFilter": 9987, "wrapS": CLAMP, "wrapT": CLAMP}
 MATERIAL_POINTER = re.compile(r"^/materials/(\d+)(/|$)")
@@ -44,7 +44,7 @@ def _with_atlas(scene: Scene, source: Scene, atlas: Atlas, pictures: Pictures) -
     )
     turning = "anisotropyTexture" in find(materials[atlas.members[0]].json, ANISOTROPY)
     return replace(
-        scene, materials=tuple(materials), meshes=_with_tangents(meshes, atlas.members, all_need_them=turning)
+        scene, materials=tuple(materials), meshes=agree_on_tangents(meshes, atlas.members, all_need_them=turning)
     )
 
 
@@ -82,20 +82,6 @@ def _placed_uvs(atlas: Atlas) -> dict[tuple[int, int], tuple[Outline, Floats]]:
 def _count(outline: Outline, key: tuple[int, int]) -> int:
     later = [start for start in outline.starts.values() if start > outline.starts[key]]
     return min(later, default=len(outline.points)) - outline.starts[key]
-
-
-def _with_tangents(meshes: Sequence[Mesh], members: Container[int], *, all_need_them: bool) -> tuple[Mesh, ...]:
-    """Where one member has tangents, all get them, so that they can be one primitive; and where strengths of anisotropy
-    became a map: without a normal map glTF takes one only with tangents."""
-    own = [each for mesh in meshes for each in mesh.primitives if each.material in members]
-    if not all_need_them and not any("TANGENT" in each.attributes for each in own):
-        return tuple(meshes)
-
-    def dressed(primitive: Primitive) -> Primitive:
-        lacking = "TANGENT" not in primitive.attributes and "NORMAL" in primitive.attributes
-        return with_tangents(primitive) if primitive.material in members and lacking else primitive
-
-    return tuple(replace(mesh, primitives=tuple(map(dressed, mesh.primitives))) for mesh in meshes)
 
 
 def _placed(primitive: Primitive, moved: tuple[Outline, Floats] | None) -> Primitive:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assetpipe.asset import Json, Material
+from assetpipe.asset import Array, Json, Material, Scene
 from tests.atlas.looks import pictures, quad, scene, square
 from tests.atlas.merging import merged, noise, painted
 from tests.textures.pictures import bumps, png
@@ -81,15 +81,29 @@ def test_colours_of_vertices_stay_and_white_stands_for_none() -> None:
 
 def test_tangents_of_one_member_are_had_by_all() -> None:
     """Charts are not turned, so those that there are stay right; the others follow from the new UVs."""
-    tangents = np.tile(np.float32([1, 0, 0, 1]), (4, 1))
-    bumpy = Material({"normalTexture": {"index": 0}})
-    source = scene(
+    tangents = np.tile(np.array([0.8, 0.6, 0, 1], np.float32), (4, 1))
+    (primitive,) = merged(_bumpy_and_plain(tangents)).meshes[0].primitives
+    found = primitive.attributes["TANGENT"]
+    np.testing.assert_allclose(found[:4], tangents, atol=1e-6)
+    np.testing.assert_allclose(found[4:], np.tile([1, 0, 0, 1], (4, 1)), atol=1e-6)
+
+
+def test_tangents_that_viewers_make_themselves_are_left_out() -> None:
+    """Only where their direction and their side are those that follow from UVs and normals."""
+    same, mirrored = (
+        np.tile(np.array([1, 0.01, 0, 1], np.float32), (4, 1)),
+        np.tile(np.array([1, 0, 0, -1], np.float32), (4, 1)),
+    )
+    assert "TANGENT" not in merged(_bumpy_and_plain(same)).meshes[0].primitives[0].attributes
+    assert "TANGENT" in merged(_bumpy_and_plain(mirrored)).meshes[0].primitives[0].attributes
+
+
+def _bumpy_and_plain(tangents: Array) -> Scene:
+    return scene(
         [quad(square(0, 0, 1, 1), 0, TANGENT=tangents), quad(square(0, 0, 1, 1), 1, at=2)],
-        [bumpy, painted(1)],
+        [Material({"normalTexture": {"index": 0}}), painted(1)],
         [png(bumps(32)), noise(32)],
     )
-    (primitive,) = merged(source).meshes[0].primitives
-    np.testing.assert_allclose(primitive.attributes["TANGENT"], np.tile([1, 0, 0, 1], (8, 1)), atol=1e-6)
 
 
 def test_anisotropy_that_becomes_a_map_comes_with_tangents() -> None:
