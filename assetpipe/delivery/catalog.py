@@ -78,6 +78,10 @@ class Catalog(Protocol):
         order the last move wins. When this returns True every `get` and `listing` sees the entry."""
         ...
 
+    def record_all(self, entries: Iterable[Entry]) -> None:
+        """As `record` for each, some or all of them at a time. When it raises any of them may have been recorded."""
+        ...
+
     def get(self, category: str, asset: str) -> Entry | None: ...
 
     def listing(self, category: str) -> Iterator[Entry]:

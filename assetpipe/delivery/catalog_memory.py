@@ -31,6 +31,10 @@ class MemoryCatalog:
             self._moves[name] = [move, *self._moves.get(name, [])]
             return True
 
+    def record_all(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.record(entry)
+
     def get(self, category: str, asset: str) -> Entry | None:
         return self._entries.get((category, asset))
 

@@ -13,11 +13,13 @@ from functools import cache, partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from botocore import __version__ as botocore_version
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
+from assetpipe import __version__
 from assetpipe.delivery.faults import DAMAGED, explained
 from assetpipe.errors import ConfigError
 
@@ -31,6 +33,10 @@ SMALL = 1024 * 1024
 """Bytes of a body that is rather sent in vain."""
 HOME = "us-east-1"
 """CloudFront's only region, and what servers other than AWS are told where no region is set."""
+
+
+AGENT = f"assetpipe/{__version__} Botocore/{botocore_version}"
+"""Given, for else botocore puts it together for each request anew: a tenth of the CPU time of one."""
 
 
 class Access(Protocol):
@@ -159,6 +165,7 @@ def _config(patience: Patience, threads: int) -> ClientConfig:
         retries={"mode": "standard", "total_max_attempts": patience.tries},
         max_pool_connections=max(32, 2 * threads),
         tcp_keepalive=True,
+        user_agent=AGENT,
     )
 
 

@@ -62,6 +62,11 @@ class DynamoCatalog:
             writes.append(self._put({"PK": _s("CATEGORIES"), "SK": _s(entry.category)}))
         return self._transact(writes)
 
+    def record_all(self, entries: Iterable[Entry]) -> None:
+        """Side by side: a transaction of several would fail as a whole."""
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(self.record, entries))
+
     def get(self, category: str, asset: str) -> Entry | None:
         answer = self._call(
             lambda: self.client.get_item(TableName=self.table, Key=_name(category, asset), ConsistentRead=True)

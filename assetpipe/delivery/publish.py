@@ -4,31 +4,35 @@
 
 Each step names only what the one before has finished, so whatever kills us, a reader finds every name that it follows.
 A rerun goes the same way and sends only what is missing; when nothing is, it writes nothing.
+
+Many at a time go that way side by side, and share what can be shared: what is there is listed once (`survey.py`), and
+the catalog is told of all that arrived within a second in one go.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from dataclasses import replace
 
-from assetpipe.bundle import Bundle, damage
-from assetpipe.config import Publish
-from assetpipe.delivery.catalog import Catalog, entry_of
-from assetpipe.delivery.doomed import HOLD, claim
+from assetpipe.bundle import Bundle
+from assetpipe.config import SLUG, Publish
+from assetpipe.delivery.catalog import Catalog, Entry, entry_of
+from assetpipe.delivery.doomed import doomed_key
 from assetpipe.delivery.index import Index, write_index
-from assetpipe.delivery.keys import Keys
-from assetpipe.delivery.pointer import Pointer, Seen, look, move, pushed
+from assetpipe.delivery.keys import Keys, keys_of
+from assetpipe.delivery.pointer import Seen, witnessed
 from assetpipe.delivery.published import Published, announce, is_news, with_index, with_one_index
-from assetpipe.delivery.release import Release, release_of
-from assetpipe.delivery.store import Item, Store
-from assetpipe.errors import AssetpipeError, SourceError, TryAgain
+from assetpipe.delivery.sending import Sent, Work, send_asset
+from assetpipe.delivery.store import Store
+from assetpipe.delivery.survey import Survey, survey
+from assetpipe.errors import AssetpipeError
 from assetpipe.log import Event, Report, silent
 
 __all__ = ["Published", "announce", "is_news", "publish_asset", "publish_bundle", "publish_bundles", "record"]
-CLAIMS = 5
-"""Sending may outlast a claim on a slow line; the second time everything is there."""
+TOGETHER, WITHIN = 100, 1.0
+"""Assets, or seconds, after which the catalog is told: a commit for each took a fifth of the time of small bundles."""
 
 
 def publish_bundle(
@@ -41,129 +45,96 @@ def publish_bundle(
     return done
 
 
+def publish_asset(
+    bundle: Bundle, store: Store, catalog: Catalog, settings: Publish, *, report: Report = silent
+) -> Published:
+    """All but the index: `with_index`, or whoever writes it for many, comes after. Nothing is to be announced yet."""
+    sent = send_asset(bundle, Work(store, catalog, settings, report))
+    seen = witnessed(store, sent.keys, sent.seen) if sent.moved else sent.seen
+    record(catalog, sent.keys, seen)
+    return _as_seen(sent, seen)
+
+
 def publish_bundles(
     bundles: Iterable[Bundle], store: Store, catalog: Catalog, settings: Publish, *, report: Report = silent
 ) -> list[Published | AssetpipeError]:
     """Many at a time, each as `publish_bundle`; the index of a category is written once, after all of its assets. One
     that fails says so in its place and stops no other; a category whose index fails has failed, and its assets are
     finished by publishing them again."""
+    given = list(bundles)
     one_at_a_time = settings.model_copy(update={"threads": 1})
+    work = Work(store, catalog, one_at_a_time, report, _survey(store, given))
 
-    def attempt(bundle: Bundle) -> Published | AssetpipeError:
+    def attempt(bundle: Bundle) -> Sent | AssetpipeError:
         try:
-            return publish_asset(bundle, store, catalog, one_at_a_time, report=report)
+            return send_asset(bundle, work)
         except AssetpipeError as error:
-            report(Event("failed", bundle.manifest.asset, error.message))
-            return error
+            return _failed(bundle.manifest.asset, error, work)
 
     with ThreadPoolExecutor(settings.threads) as pool:
-        outcomes = list(pool.map(attempt, bundles))
+        outcomes = [one for group in _groups(pool.map(attempt, given)) for one in _recorded(group, work)]
     return _with_indexes(outcomes, store, catalog, settings)
-
-
-def publish_asset(
-    bundle: Bundle, store: Store, catalog: Catalog, settings: Publish, *, report: Report = silent
-) -> Published:
-    """All but the index: `with_index`, or whoever writes it for many, comes after. Nothing is to be announced yet."""
-    release, threads = release_of(bundle), settings.threads
-    if faults := damage(bundle):
-        raise SourceError(
-            "E_BUNDLE_DAMAGED",
-            f"{bundle.folder}: {faults[0]}" + (f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""),
-            hint="build the asset again",
-        )
-    before = look(store, release.keys)
-    if before.fault:
-        report(Event("warning", release.keys.asset, f"{before.fault}; it is made anew", 0.1))
-    elif before.pointer and release.revision in before.pointer.earlier:
-        report(Event("warning", release.keys.asset, "this revision was published before, and is current again", 0.1))
-    claims = before.pointer is None or before.pointer.revision != release.revision
-    if before.version is None:
-        release = release.as_fresh()
-    sent = _send(release, store, threads, report, claims=claims)
-    try:
-        after, moved = _point(release, store, catalog, before=before if claims else None, claimed=claims)
-    except _Unclaimed:
-        sent += _send(release, store, threads, report, claims=True)
-        after, moved = _point(release, store, catalog, before=None, claimed=True)
-    record(catalog, release.keys, after)
-    written = [*sent, *([len(after.pointer.to_bytes())] if moved and after.pointer else [])]
-    return Published(
-        release.keys.asset,
-        release.keys.category,
-        release.revision,
-        moved,
-        sequence=after.pointer.sequence if after.pointer else 0,
-        sent_bytes=sum(written),
-        sent=len(written),
-    )
-
-
-class _Unclaimed(Exception):
-    """What was current when we looked, and so safe from gc without a claim, was replaced meanwhile."""
-
-
-def _send(release: Release, store: Store, threads: int, report: Report, *, claims: bool) -> list[int]:
-    """Everything that a pointer will name; returns the sizes of what was not there."""
-    sent: list[int] = []
-    for _ in range(CLAIMS):
-        started = time.monotonic()
-        if claims:
-            claim(store, release.keys, release.needs)
-        sent += _put_all(release.payloads, store, threads, report)
-        sent += _put_all([release.history], store, 1, report)
-        if not claims or time.monotonic() - started < HOLD / 2:
-            return sent
-    raise TryAgain(
-        "E_PUBLISH_SLOW",
-        f"{store.url}: sending {release.keys.asset} took longer than {HOLD / 2:.0f} s, {CLAIMS} times",
-        hint="what was sent stays: publish again",
-    )
-
-
-def _put_all(items: Sequence[Item], store: Store, threads: int, report: Report) -> list[int]:
-    def put(item: Item) -> int | None:
-        report(Event("step", item.metadata["asset"], f"sending {item.tags['level']}", 0.2))
-        return item_size(item) if store.put(item) else None
-
-    if threads == 1 or len(items) == 1:
-        sizes = [put(item) for item in items]
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            sizes = list(pool.map(put, items))
-    return [size for size in sizes if size is not None]
-
-
-def _point(
-    release: Release, store: Store, catalog: Catalog, *, before: Seen | None, claimed: bool
-) -> tuple[Seen, bool]:
-    moved = False
-
-    def decide(seen: Seen) -> Pointer | None:
-        nonlocal moved
-        moved = seen.pointer is None or seen.pointer.revision != release.revision
-        if not moved:
-            return None
-        if not claimed:
-            raise _Unclaimed
-        assert isinstance(release.history.body, bytes)
-        return pushed(*_until_now(seen, catalog, release.keys), release.revision, release.history.body)
-
-    return move(store, release.keys, decide, before), moved
-
-
-def _until_now(seen: Seen, catalog: Catalog, keys: Keys) -> tuple[int, list[str]]:
-    """How often the pointer moved, and what was current, newest first; by the catalog where the pointer was lost."""
-    if seen.pointer:
-        return seen.pointer.sequence, [seen.pointer.revision, *seen.pointer.earlier]
-    moves = catalog.moves(keys.category, keys.asset)
-    return (moves[0].sequence if moves else 0), [move.revision for move in moves]
 
 
 def record(catalog: Catalog, keys: Keys, seen: Seen) -> None:
     """What readers see now, which of two publishers at once may be the other's."""
-    if seen.pointer:
-        catalog.record(entry_of(seen.pointer, keys.pointer, seen.modified))
+    if entry := _entry(keys, seen):
+        catalog.record(entry)
+
+
+def _survey(store: Store, bundles: Sequence[Bundle]) -> Survey:
+    """Of the documents of which a first publish finds none."""
+    fit = [
+        one.manifest for one in bundles if SLUG.fullmatch(one.manifest.asset) and SLUG.fullmatch(one.manifest.category)
+    ]
+    named = [keys_of(manifest) for manifest in fit]
+    return survey(store, [key for keys in named for key in (keys.pointer, doomed_key(keys))])
+
+
+def _groups(outcomes: Iterator[Sent | AssetpipeError]) -> Iterator[list[Sent | AssetpipeError]]:
+    """In the order given, while others are on their way."""
+    group, since = list[Sent | AssetpipeError](), time.monotonic()
+    for one in outcomes:
+        group.append(one)
+        if len(group) >= TOGETHER or time.monotonic() - since >= WITHIN:
+            yield group
+            group, since = [], time.monotonic()
+    yield group
+
+
+def _recorded(group: Sequence[Sent | AssetpipeError], work: Work) -> list[Published | AssetpipeError]:
+    """Of what the catalog does not take the publish has failed; publishing it again finishes it."""
+    now = survey(work.store, [one.keys.pointer for one in group if isinstance(one, Sent) and one.moved])
+    known = [_witnessed(one, work, now) if isinstance(one, Sent) else one for one in group]
+    entries = [one[1] for one in known if isinstance(one, tuple) and one[1]]
+    try:
+        work.catalog.record_all(entries)
+    except AssetpipeError as error:
+        return [_failed(one[0].asset, error, work) if isinstance(one, tuple) else one for one in known]
+    return [one[0] if isinstance(one, tuple) else one for one in known]
+
+
+def _witnessed(sent: Sent, work: Work, now: Survey) -> tuple[Published, Entry | None] | AssetpipeError:
+    try:
+        stat = now.seen.get(sent.keys.pointer)
+        seen = witnessed(work.store, sent.keys, sent.seen, stat) if sent.moved else sent.seen
+        return _as_seen(sent, seen), _entry(sent.keys, seen)
+    except AssetpipeError as error:
+        return _failed(sent.keys.asset, error, work)
+
+
+def _failed(asset: str, error: AssetpipeError, work: Work) -> AssetpipeError:
+    work.report(Event("failed", asset, error.message))
+    return error
+
+
+def _entry(keys: Keys, seen: Seen) -> Entry | None:
+    return entry_of(seen.pointer, keys.pointer, seen.modified) if seen.pointer else None
+
+
+def _as_seen(sent: Sent, seen: Seen) -> Published:
+    """By the pointer that readers see, which may be the next already."""
+    return replace(sent.published, sequence=seen.pointer.sequence if seen.pointer else 0)
 
 
 def _with_indexes(
@@ -183,10 +154,6 @@ def _index(store: Store, catalog: Catalog, category: str, page_size: int) -> Ind
         return write_index(store, catalog, category, page_size)
     except AssetpipeError as error:
         return error
-
-
-def item_size(item: Item) -> int:
-    return item.body.stat().st_size if isinstance(item.body, Path) else len(item.body)
 
 
 def _summary(done: Published) -> str:

@@ -62,6 +62,10 @@ class RehearsedCatalog:
         self._take_up(entry.category, entry.asset)
         return self._over.record(entry)
 
+    def record_all(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.record(entry)
+
     def get(self, category: str, asset: str) -> Entry | None:
         found = self._over.get(category, asset)
         return found if found or (category, asset) in self._forgotten else self.under.get(category, asset)

@@ -126,7 +126,8 @@ class S3Store:
                     if found["Key"].endswith("/"):  # consoles make such objects and call them folders
                         continue
                     key, etag = found["Key"].removeprefix(self.prefix), found["ETag"].strip('"')
-                    yield Stat(key, found["Size"], "", etag, found["LastModified"].timestamp())
+                    # Whole seconds: answers to other questions have no more, and the same object has one time.
+                    yield Stat(key, found["Size"], "", etag, float(int(found["LastModified"].timestamp())))
 
     def delete(self, key: str, version: str) -> bool:
         """A server that ignores If-Match on deletion leaves a moment between looking and deleting; AWS does not."""

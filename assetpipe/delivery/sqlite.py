@@ -66,6 +66,12 @@ class SqliteCatalog:
     def record(self, entry: Entry) -> bool:
         return self._do(lambda db: _record(db, entry))
 
+    def record_all(self, entries: Iterable[Entry]) -> None:
+        """In one transaction, for each costs a commit: 2 ms of disk, and nobody else writes meanwhile."""
+        given = list(entries)  # they may come from the store, which is not to be asked while all others wait
+        if given:
+            self._do(lambda db: [_record(db, entry) for entry in given])
+
     def get(self, category: str, asset: str) -> Entry | None:
         rows = self._rows("SELECT * FROM entries WHERE category = ? AND asset = ?", category, asset)
         return _entry(rows[0]) if rows else None

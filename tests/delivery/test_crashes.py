@@ -7,7 +7,7 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +80,13 @@ class DyingCatalog:
     def record(self, entry: Entry) -> bool:
         if self.when == "before":
             die()
-        self.catalog.record(entry)
-        return die() is None
+        recorded = self.catalog.record(entry)
+        die()
+        return recorded
+
+    def record_all(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.record(entry)
 
     def get(self, category: str, asset: str) -> Entry | None:
         return self.catalog.get(category, asset)
@@ -100,6 +105,9 @@ class DyingCatalog:
 
     def announce(self, category: str, asset: str, sequence: int) -> None:
         self.catalog.announce(category, asset, sequence)
+
+    def announce_all(self, told: Iterable[tuple[str, str, int]]) -> None:
+        self.catalog.announce_all(told)
 
     def forget(self, category: str, asset: str) -> None:
         self.catalog.forget(category, asset)

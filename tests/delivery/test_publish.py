@@ -240,7 +240,7 @@ def test_one_that_was_current_when_it_looked_claims_when_it_is_not_any_more(
     """Somebody else's revision came between: then ours goes on top of it, claimed like any other."""
     store, catalog, claimed = MemoryStore(), MemoryCatalog(), list[str]()
     publish_bundle(bundle(tmp_path), store, catalog, SETTINGS)
-    monkeypatch.setattr("assetpipe.delivery.publish.claim", lambda _store, keys, _needs: claimed.append(keys.asset))
+    monkeypatch.setattr("assetpipe.delivery.sending.claim", lambda _store, keys, _needs: claimed.append(keys.asset))
 
     def overtake(event: Event) -> None:
         if event.message == "sending history" and not claimed:
