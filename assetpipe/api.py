@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from assetpipe.config import INDEX, INDEX_RULE, SLUG, SLUG_RULE, Config, load_config
+from assetpipe.config import Config, load_config
 from assetpipe.errors import UsageError
 from assetpipe.log import Report, silent
 from assetpipe.manifest import Manifest
+from assetpipe.names import asset_names as asset_names
+from assetpipe.names import slug as slug
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from assetpipe.delivery.catalog import Entry
     from assetpipe.delivery.pointer import Status
     from assetpipe.delivery.publish import Published
+    from assetpipe.delivery.unfinished import Waiting
     from assetpipe.health import Health
     from assetpipe.inspection import Inspection
     from assetpipe.publishing import Run
@@ -235,6 +236,31 @@ def catalog_gc(
         return clear(run, keep, dry_run=dry_run)
 
 
+def catalog_finish(
+    store: Path | str,
+    category: str | None = None,
+    *,
+    dry_run: bool = False,
+    config: Settings = None,
+    report: Report = silent,
+) -> tuple[Waiting, ...]:
+    """Do what publishers left that were stopped: write indexes, tell caches and shop, bring up the replica. Of
+    `category`, or of all in which anything is left; returns what was."""
+    from assetpipe.shelves import finish
+
+    with _existing(store, config, report=report) as run:
+        return finish(run, category, dry_run=dry_run)
+
+
+def catalog_unfinished(store: Path | str, *, config: Settings = None) -> tuple[str, ...]:
+    """Categories in which publishers of a batch began a round of indexes and never ended it: a few requests, unlike
+    `catalog_finish(dry_run=True)`, which reads the catalog."""
+    from assetpipe.delivery.rounds import Rounds
+
+    with _existing(store, config) as run:
+        return tuple(Rounds(run.store, run.settings.index_seconds).unfinished())
+
+
 def catalog_init(store: Path | str, *, config: Settings = None) -> tuple[str, bool]:
     """Make the table that an S3 store's catalog is kept in; where it is, and whether it had to be made."""
     from assetpipe.delivery.open_catalog import make_catalog
@@ -254,35 +280,6 @@ def doctor(*, fix: bool = False, store: Path | str | None = None, config: Settin
     if fix:
         mend()
     return examine()
-
-
-def asset_names(sources: Sequence[Path], asset: str | None = None) -> dict[Path, str]:
-    """Source -> name of its asset; two sources of one name are refused before any work."""
-    if asset is not None and len(sources) > 1:
-        raise UsageError("E_USAGE", f"--asset {asset} names one asset, {len(sources)} sources were given")
-    if asset is not None and not SLUG.fullmatch(asset):
-        raise UsageError("E_ASSET_NAME", f"{asset!r} cannot name an asset", hint=f"use {SLUG_RULE}")
-    names: dict[Path, str] = {}
-    for source in sources:
-        name = asset or slug(source.stem)
-        if INDEX.fullmatch(name):
-            raise UsageError("E_ASSET_NAME", f"{source}: {name!r} {INDEX_RULE}", hint="give another with --asset")
-        twin = next((other for other, taken in names.items() if taken == name and other != source), None)
-        if twin:
-            raise UsageError(
-                "E_ASSET_TWICE", f"{twin} and {source} would both become the asset {name}", hint="name one with --asset"
-            )
-        names[source] = name
-    return names
-
-
-def slug(stem: str) -> str:
-    """`Oak Chair (v2)` -> `oak-chair-v2`."""
-    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:80].rstrip("-_")
-    if not name:
-        raise UsageError("E_ASSET_NAME", f"no name can be made from {stem!r}", hint="give one with --asset")
-    return name
 
 
 def _config(config: Settings, category: str | None) -> Config:

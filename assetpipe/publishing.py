@@ -127,6 +127,11 @@ class Run:
                 self._touched.setdefault(category, time.monotonic())
         self.share(wait)
 
+    def finish(self, categories: Iterable[str], wait: Callable[[float], object]) -> None:
+        """A round of each of these, whatever is known of it."""
+        self._touched.update((category, time.monotonic()) for category in categories)
+        self.share(wait)
+
     def say(self, event: ShopEvent) -> None:
         """The shop hears of it when caches are told."""
         self._said.append(event)
@@ -231,6 +236,7 @@ def open_run(
     store = open_store(url, settings)
     catalog = open_catalog(store, settings)
     _reach(store, catalog)
+    open_replica(store, settings)  # a setting that means nothing is said before any work, too
     if dry_run:
         store, catalog = DryRunStore(store), rehearse(catalog, store)
     with _told(Run(store, catalog, settings, dry_run, report), wait=wait) as run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +13,10 @@ from assetpipe.delivery.catalog import Catalog, Entry, Move
 from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.pointer import Status
 from assetpipe.delivery.replica import open_replica
+from assetpipe.delivery.rounds import WORK, Rounds
+from assetpipe.delivery.unfinished import Waiting, waiting
 from assetpipe.delivery.upkeep import Collected, Fault, Verified, gc, revisions, verify
-from assetpipe.errors import AssetpipeError, SourceError, UsageError
+from assetpipe.errors import AssetpipeError, SourceError, TryAgain, UsageError
 from assetpipe.publishing import Run
 
 PAGE = 200
@@ -78,6 +81,24 @@ def clear(run: Run, days: float, *, dry_run: bool) -> Cleared:
     except AssetpipeError as error:
         return Cleared(run.store.url, first, url, fault=error)
     return Cleared(run.store.url, first, url, other)
+
+
+def finish(run: Run, category: str | None, *, dry_run: bool) -> tuple[Waiting, ...]:
+    """Go the rounds that are left, and bring up the replica. What was left; TryAgain where somebody may be at it."""
+    asked = [_category(category)] if category else None
+    every = run.settings.index_seconds
+    found = tuple(waiting(run.store, run.catalog, every, asked))
+    if dry_run:
+        return found
+    run.rounds = Rounds(run.store, every)
+    run.finish(asked or [one.category for one in found], time.sleep)
+    replica = open_replica(run.store, run.settings)
+    for name in (asked or run.catalog.categories()) if replica else []:
+        assert replica
+        replica.follow(name)
+    if still := waiting(run.store, run.catalog, every, asked):
+        raise TryAgain("E_UNFINISHED", f"{run.store.url}: {still[0].fault}", hint=f"again in {WORK + every:.0f} s")
+    return found
 
 
 def newest(catalog: Catalog, category: str | None, status: Status | None) -> Iterator[Entry]:

@@ -13,7 +13,9 @@ from assetpipe.delivery.catalog import Catalog
 from assetpipe.delivery.folder import FolderStore
 from assetpipe.delivery.open_catalog import open_catalog
 from assetpipe.delivery.open_store import open_store
-from assetpipe.delivery.store import Item
+from assetpipe.delivery.replica import open_replica, settings_there
+from assetpipe.delivery.store import Item, Store
+from assetpipe.delivery.unfinished import waiting
 from assetpipe.errors import AssetpipeError
 from assetpipe.health import Health
 from assetpipe.health import Item as Finding
@@ -22,14 +24,14 @@ from assetpipe.health import Item as Finding
 def examine_place(url: str, settings: Publish) -> Health:
     store = open_store(url, settings)
     if isinstance(store, FolderStore):
-        return Health(items=tuple(_folder(store, settings)))
+        return Health(items=tuple(_folder(store, settings) + _replica(store, settings)))
     from assetpipe.delivery.examine import examine_store
 
     found = examine_store(url, settings)
     items = [Finding(name=one.name, state=one.state, detail=one.detail, cure=one.cure) for one in found]
     if found[0].state == "ok":
-        items.append(_tried("catalog", lambda: _ask(open_catalog(store, settings))))
-    return Health(items=tuple(items))
+        items += _kept(store, settings)
+    return Health(items=tuple(items + _replica(store, settings)))
 
 
 def _folder(store: FolderStore, settings: Publish) -> list[Finding]:
@@ -40,8 +42,43 @@ def _folder(store: FolderStore, settings: Publish) -> list[Finding]:
     return [
         Finding(name="folder", state="ok", detail=f"{store.url}, {free:,.0f} GiB free"),
         _tried("write", lambda: _write(store)),
-        _tried("catalog", lambda: _ask(open_catalog(store, settings))),
+        *_kept(store, settings),
     ]
+
+
+def _kept(store: Store, settings: Publish) -> list[Finding]:
+    """The catalog, and what it says was never finished."""
+    asked = _tried("catalog", lambda: _ask(open_catalog(store, settings)))
+    if asked.state != "ok":
+        return [asked]
+    cure = f"`assetpipe catalog finish --store {store.url}`, or the next publish into the category"
+    try:
+        left = waiting(store, open_catalog(store, settings), settings.index_seconds)
+    except AssetpipeError as error:
+        return [asked, Finding(name="unfinished", state="missing", detail=error.message, cure=error.hint)]
+    return [asked, *(Finding(name="unfinished", state="missing", detail=one.fault, cure=cure) for one in left)]
+
+
+def _replica(store: Store, settings: Publish) -> list[Finding]:
+    """The store that follows: whoever publishes needs there what they need here."""
+    try:
+        replica = open_replica(store, settings)
+    except AssetpipeError as error:
+        return [Finding(name="replica", state="missing", detail=error.message, cure=error.hint)]
+    if replica is None:
+        return []
+    found = _elsewhere(replica.other, settings)
+    return [one.model_copy(update={"name": f"replica: {one.name}"}) for one in found]
+
+
+def _elsewhere(other: Store, settings: Publish) -> list[Finding]:
+    if isinstance(other, FolderStore):
+        return [one for one in _folder(other, settings) if one.name in ("folder", "write")]
+    from assetpipe.delivery.examine import examine_store
+
+    there = settings_there(settings).model_copy(update={"distribution": ""})
+    found = [one for one in examine_store(other.url, there) if one.name != "distribution"]
+    return [Finding(name=one.name, state=one.state, detail=one.detail, cure=one.cure) for one in found]
 
 
 def _write(store: FolderStore) -> str:

@@ -60,6 +60,9 @@ def list_(as_json: bool, limit: int, **options: Any) -> None:
         show_entries(entries[:limit], options["store"])
     if len(entries) > limit:
         click.echo(f"only the newest {limit} are shown; --limit shows more", err=True)
+    if unfinished := api.catalog_unfinished(options["store"], config=options["config_file"]):
+        names = ", ".join(unfinished)
+        click.echo(f"a publisher was stopped in {names}: `assetpipe catalog finish` does what it left", err=True)
 
 
 @catalog.command(epilog=opt.EXIT_CODES)
@@ -175,6 +178,35 @@ def gc(store: str, days: float | None, dry_run: bool, as_json: bool, **options: 
     else:
         show_cleared(done, dry_run=dry_run)
     done.raise_if_failed()
+
+
+@catalog.command(epilog=opt.EXIT_CODES)
+@store
+@category
+@click.option("--dry-run", is_flag=True, help="Say what is left to do; do nothing.")
+@opt.config_file
+@opt.talk
+@opt.as_json
+def finish(store: str, category: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
+    """Finish what publishers left that were stopped: write indexes, tell caches and shop, bring up the replica.
+
+    The next publish into the category does the same. `doctor --store` and `catalog list` say where it is wanted.
+
+    \b
+    Example:
+      assetpipe catalog finish --store s3://shop-models/eu
+    """
+    with _reporting(options) as report:
+        asked = {"dry_run": dry_run, "config": options["config_file"], "report": report}
+        found = api.catalog_finish(store, category, **asked)
+    if as_json:
+        print_json({"store": store, "finished": [asdict(one) for one in found], "dry_run": dry_run})
+        return
+    for one in found:
+        was = "was" if one.assets == 1 else "were"
+        click.echo(one.fault if dry_run else f"{one.category}: finished, {one.many} {was} waiting")
+    if not found:
+        click.echo("nothing was left to do")
 
 
 @catalog.command(epilog=opt.EXIT_CODES)

@@ -23,13 +23,14 @@ from typing import Any
 from assetpipe.config import Publish
 from assetpipe.delivery.cdn import pointer_tag
 from assetpipe.delivery.doomed import HOLD, claim
+from assetpipe.delivery.folder import FolderStore
 from assetpipe.delivery.index import index_item, listed_keys, seen_pages
 from assetpipe.delivery.keys import IMMUTABLE, Keys, index_key
 from assetpipe.delivery.open_store import open_store
 from assetpipe.delivery.pointer import TRIES, Pointer, look, named_now, pause, pointer_item
 from assetpipe.delivery.release import GLB, JSON, WEBP, tags_of
 from assetpipe.delivery.store import Item, Moved, Stat, Store
-from assetpipe.errors import AssetpipeError, SourceError, TryAgain
+from assetpipe.errors import AssetpipeError, ConfigError, SourceError, TryAgain
 from assetpipe.log import Event, Report
 
 Line = Mapping[str, Any]
@@ -128,13 +129,25 @@ class Replica:
 
 
 def open_replica(first: Store, settings: Publish) -> Replica | None:
-    """None where there is no other. A key's ARN or id is of one region; an alias may be of both."""
+    """None where there is no other."""
     if not settings.replica:
         return None
+    other = open_store(settings.replica, settings_there(settings))
+    if f"{_place(other)}/".startswith(f"{_place(first)}/") or f"{_place(first)}/".startswith(f"{_place(other)}/"):
+        fault = f"[publish] replica = {other.url!r}: lies in the store itself, or around it"
+        raise ConfigError("E_REPLICA_SAME", fault, hint="name a bucket of another region")
+    return Replica(first, other, settings.threads)
+
+
+def settings_there(settings: Publish) -> Publish:
+    """A key's ARN or id is of one region; an alias may be of both."""
     kms = settings.kms_key if settings.kms_key.startswith("alias/") else ""
     region = settings.replica_region or settings.region
-    there = settings.model_copy(update={"region": region, "kms_key": kms, "accelerate": False})
-    return Replica(first, open_store(settings.replica, there), settings.threads)
+    return settings.model_copy(update={"region": region, "kms_key": kms, "accelerate": False})
+
+
+def _place(store: Store) -> str:
+    return str(store.root.resolve()) if isinstance(store, FolderStore) else store.url.rstrip("/")
 
 
 def _pages(store: Store, category: str) -> dict[str, bytes]:

@@ -19,9 +19,12 @@ from assetpipe.errors import ServiceUnavailable
 from assetpipe.log import Event
 from assetpipe.publishing import Run
 from assetpipe.shelves import tend
+from tests.commands import run
 from tests.delivery.bundles import SETTINGS, bundle
 from tests.delivery.fsck import findings
 from tests.delivery.servers import Server
+from tests.delivery.test_examine import EVERYTHING, RIGHTS, guarded_bucket, user
+from tests.delivery.typed import lines
 from tests.delivery.worlds import no_sync  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.usefixtures("no_sync")
@@ -168,3 +171,56 @@ def test_an_older_pointer_never_comes_over_a_newer_one(tmp_path: Path) -> None:
     before = seen(other)["furniture/manifest/chair.json"]
     Replica(old, other, 2).follow("furniture")
     assert seen(other)["furniture/manifest/chair.json"] == before
+
+
+def test_the_doctor_tries_the_other_region_too(
+    ministack_auth: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """All that is tried of the store is tried of the replica, and what is refused there is named as a right on it."""
+    server = ministack_auth
+    first, other = (guarded_bucket(server, f"region-{n}-{uuid.uuid4().hex[:8]}") for n in (1, 2))
+    config = tmp_path / "shop.toml"
+    config.write_text(
+        f'[publish]\nendpoint_url = "{server.url}"\ncatalog = "sqlite:{tmp_path}/c.sqlite"\n'
+        f'replica = "s3://{other}/eu"\nreplica_region = "us-west-2"\n'
+    )
+    rights = [*RIGHTS, "s3:ListMultipartUploadParts", "s3:PutObjectTagging"]
+    user(server, monkeypatch, first, *rights)
+    doctor = ["doctor", "--store", f"s3://{first}/eu", "--config", config, "--json"]
+    nothing = {item["name"]: item for item in lines(run(*doctor))[0]["items"]}
+    assert (nothing["write"]["state"], nothing["replica: write"]["state"]) == ("ok", "missing")
+    assert "allow s3:GetObject" in nothing["replica: write"]["cure"]
+    assert "allow s3:PutObject" in nothing["replica: parts"]["cure"]
+    allow(server, first, other, *rights)
+    done = run(*doctor)
+    found = {item["name"]: item for item in lines(done)[0]["items"]}
+    assert done.code == 0, done.err
+    assert {name for name, item in found.items() if item["state"] == "ok"} >= {
+        f"replica: {name}" for name in EVERYTHING
+    }
+    assert {"replica: cors", "replica: lifecycle", "replica: public access"} <= found.keys()
+    assert "replica: distribution" not in found
+    assert not server.client("s3", "test", "test").list_objects_v2(Bucket=other).get("Contents")
+
+
+def allow(server: Server, name: str, bucket: str, *actions: str) -> None:
+    """The user of the first bucket may this much on another, too."""
+    said = {
+        "Effect": "Allow",
+        "Action": list(actions),
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [said]})
+    server.client("iam", "test", "test").put_user_policy(
+        UserName=f"user-of-{name}", PolicyName="q", PolicyDocument=policy
+    )
+
+
+def test_a_replica_that_is_the_store_itself_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    """By any name of it: through a link, or around it."""
+    (tmp_path / "link").symlink_to(tmp_path / "store")
+    for name in ("store", "link", "store/other"):
+        (tmp_path / "shop.toml").write_text(f'[publish]\nreplica = "{tmp_path}/{name}"\n')
+        done = run("publish", bundle(tmp_path).folder, "--to", tmp_path / "store", "--config", tmp_path / "shop.toml")
+        assert (done.code, "lies in the store itself" in done.err) == (78, True), done.err
+    assert not (tmp_path / "store" / "furniture").exists()
