@@ -19,12 +19,14 @@ from typing import Any
 from assetpipe.batch.cloud import BatchClient, read_bytes
 from assetpipe.batch.lease import FOLDER
 from assetpipe.batch.plan import Item, plan_bytes
+from assetpipe.batch.remote import split_url
 from assetpipe.batch.slices import Part, part_bytes, part_name, parts_of
 from assetpipe.config import Batch, Config, Publish
 from assetpipe.delivery.faults import explaining
 from assetpipe.delivery.store import Item as StoreItem
 from assetpipe.delivery.store import Store
 from assetpipe.errors import ConfigError, UsageError
+from assetpipe.stages.open_shelf import OFF
 from assetpipe.version import __version__
 
 ALIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
@@ -79,6 +81,8 @@ class Ask:
     run: str = ""
     config: bytes = b""
     """of a TOML file that the workers are given too"""
+    words: tuple[str, ...] = ()
+    """more that each worker is told, as `cache_words` puts it"""
 
 
 def submit(items: Sequence[Item], config: Config, ask: Ask) -> Submission:
@@ -87,7 +91,7 @@ def submit(items: Sequence[Item], config: Config, ask: Ask) -> Submission:
     _check(items, config.batch, ask.store)
     run = ask.run or _name(items, config)
     items = _with_remote_configs(items, run, ask.store, config.publish)
-    given = _put(ask.store, run, _config_name(ask.config), ask.config) if ask.config else ""
+    given = _given(ask, run)
     parts = parts_of(items, config.batch)
     jobs = [_job(part, number, run, config.batch) for number, part in enumerate(parts)]
     for part in parts:
@@ -95,7 +99,7 @@ def submit(items: Sequence[Item], config: Config, ask: Ask) -> Submission:
     submission = _remembered(Submission(run, ask.store.url, tuple(jobs)), ask)
     for number, job in enumerate(submission.jobs):
         if not job.id:
-            request = _request(job, submission, config.batch, given)
+            request = _request(job, submission, config.batch, (*given, *ask.words))
             with explaining("AWS Batch"):
                 answer = ask.client.submit_job(**request)
             asked = [*submission.jobs]
@@ -103,6 +107,17 @@ def submit(items: Sequence[Item], config: Config, ask: Ask) -> Submission:
             submission = replace(submission, jobs=tuple(asked))
             write_submission(ask.store, submission)
     return submission
+
+
+def cache_words(place: str | None, gb: float | None) -> tuple[str, ...]:
+    """What `batch work` is told of its cache; nothing: what the job definition's environment says holds."""
+    if place and place != OFF and not place.startswith("/"):
+        if not place.startswith("s3://"):
+            cure = "s3://BUCKET/PREFIX, or the whole path of a folder that is mounted in the container"
+            raise UsageError("E_CACHE", f"{place}: where jobs run is no such folder", hint=cure)
+        split_url(place)
+    words = ("--no-cache",) if place == OFF else ("--cache", place) if place else ()
+    return (*words, "--cache-gb", f"{gb:g}") if gb and place != OFF else words
 
 
 def plan_jobs(items: Sequence[Item], config: Config, run: str = "") -> Submission:
@@ -172,7 +187,14 @@ def _remembered(submission: Submission, ask: Ask) -> Submission:
     return replace(submission, jobs=jobs)
 
 
-def _request(job: Job, submission: Submission, settings: Batch, config: str) -> dict[str, Any]:
+def _given(ask: Ask, run: str) -> tuple[str, ...]:
+    """The caller's config lies beside the plan."""
+    if not ask.config:
+        return ()
+    return ("--config", f"{ask.store.url}/{_put(ask.store, run, _config_name(ask.config), ask.config)}")
+
+
+def _request(job: Job, submission: Submission, settings: Batch, words: Sequence[str]) -> dict[str, Any]:
     """Of SubmitJob. What the job definition says of image, roles and vCPUs stands."""
     at = submission.to
     command = ["assetpipe", "batch", "work", "--plan", f"{at}/{job.plan}", "--to", at]
@@ -184,7 +206,7 @@ def _request(job: Job, submission: Submission, settings: Batch, config: str) -> 
         "jobQueue": job.queue,
         "jobDefinition": settings.job_definition,
         "containerOverrides": {
-            "command": [*command, "--config", f"{at}/{config}"] if config else command,
+            "command": [*command, *words],
             "resourceRequirements": needs,
         },
         "retryStrategy": {"attempts": settings.attempts, **RETRY_STRATEGY},

@@ -106,10 +106,13 @@ def submit_batch(
     queue: str | None = None,
     gpu_queue: str | None = None,
     job_definition: str | None = None,
+    cache: str | None = None,
+    cache_gb: float | None = None,
     dry_run: bool = False,
 ) -> Submission:
     """Hand a plan (a path or an s3:// URL) to AWS Batch; the same plan again is the same run. Queues and job definition
-    are the config's where none is given. `dry_run`: which jobs there would be; nothing is written, nobody asked."""
+    are the config's where none is given. `cache`, `cache_gb`: as the workers are to take them; None: as their job
+    definition says. `dry_run`: which jobs there would be; nothing is written, nobody asked."""
     from assetpipe.batch import aws
     from assetpipe.batch.cloud import batch_client, config_at, read_bytes
     from assetpipe.batch.plan import parse_plan
@@ -118,11 +121,11 @@ def submit_batch(
 
     settings = with_batch(config_at(config), queue=queue, gpu_queue=gpu_queue, job_definition=job_definition)
     items = parse_plan(read_bytes(str(plan), settings.publish), str(plan))
-    run = run and run_name(run)
+    run, words = run and run_name(run), aws.cache_words(cache, cache_gb)
     if dry_run:
         return aws.plan_jobs(items, settings, run)
     given = read_bytes(str(config), settings.publish) if config else b""
-    ask = aws.Ask(batch_client(settings.publish), open_store(to, settings.publish), run, given)
+    ask = aws.Ask(batch_client(settings.publish), open_store(to, settings.publish), run, given, words)
     return aws.submit(items, settings, ask)
 
 
@@ -135,11 +138,14 @@ def nightly_batch(
     queue: str | None = None,
     gpu_queue: str | None = None,
     job_definition: str | None = None,
+    cache: str | None = None,
+    cache_gb: float | None = None,
     again: bool = False,
     dry_run: bool = False,
 ) -> Night:
     """What is new in `uploads` (s3://bucket/folder/<category>/...) since the last night of this name, or would come out
-    otherwise now, goes to AWS Batch; `again`: what has failed goes again, too."""
+    otherwise now, goes to AWS Batch; `again`: what has failed goes again, too. `cache`, `cache_gb`: as for
+    `submit_batch`."""
     from assetpipe.batch import aws
     from assetpipe.batch.cloud import batch_client, config_at
     from assetpipe.batch.nightly import Wishes, submit_night
@@ -148,7 +154,8 @@ def nightly_batch(
 
     settings = with_batch(config_at(config), queue=queue, gpu_queue=gpu_queue, job_definition=job_definition)
     store, client = open_store(to, settings.publish), batch_client(settings.publish)
-    ask = aws.Ask(client, store, run_name(run), config.read_bytes() if config else b"")
+    words = aws.cache_words(cache, cache_gb)
+    ask = aws.Ask(client, store, run_name(run), config.read_bytes() if config else b"", words)
     return submit_night(uploads, settings, ask, Wishes(config, again, dry_run))
 
 
@@ -185,14 +192,15 @@ def work_batch(
     deadline: float = 3600.0,
     lease: float = 60.0,
     cache: Path | str | None = None,
+    cache_gb: float | None = None,
     drain: Drain | None = None,
     metrics: TextIO | None = None,
     report: Report = silent,
 ) -> Worked:
     """Build and publish a slice of a plan, as jobs do: group `index` of it, or all. What is done is skipped. `drain`:
     whoever starts it has the work broken off; what is `left` is done by the same call again. `cache`: where results
-    of stages are kept, nowhere where neither it nor $ASSETPIPE_STAGES says. `metrics` gets lines of each asset, for
-    CloudWatch."""
+    of stages are kept, nowhere where neither it nor $ASSETPIPE_STAGES says; a folder holds `cache_gb` (20). `metrics`
+    gets lines of each asset, for CloudWatch."""
     from assetpipe.batch.cloud import config_at
     from assetpipe.batch.metrics import Metrics
     from assetpipe.batch.news import end_of
@@ -200,10 +208,10 @@ def work_batch(
     from assetpipe.batch.work import Work, do_work
     from assetpipe.batch.working import here, slice_of
     from assetpipe.publishing import open_run
-    from assetpipe.stages.open_shelf import OFF, VARIABLE, open_shelf
+    from assetpipe.stages.open_shelf import MOST_GB, OFF, VARIABLE, open_shelf
 
     settings = config_at(config).publish
-    shelf = open_shelf(cache or os.environ.get(VARIABLE, OFF), settings)
+    shelf = open_shelf(cache or os.environ.get(VARIABLE, OFF), settings, cache_gb or MOST_GB)
     chosen = slice_of(str(plan), run, index, settings)
     with (
         TemporaryDirectory(prefix="assetpipe-work-") as scratch,

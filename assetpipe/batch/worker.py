@@ -27,6 +27,8 @@ CHILD = (sys.executable, "-m", "assetpipe.batch.child")
 NURSERY = Nursery()
 LINE = 65_536
 """Bytes of a line that is listened to: children read what strangers made, and may say anything."""
+PATIENCE = 600.0
+"""Seconds that a template has to load, and to compile kernels where there are none."""
 TAIL = 4_000
 """Characters of a child's log that are kept with a failure."""
 KEPT = ("PATH", "HOME", "USER", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "XDG_CACHE_HOME")
@@ -61,6 +63,7 @@ class Worker:
         self._known: dict[int, Process] = {}
         self._heard = b""
         self._process, self.pipe = _start(order, folder, command)
+        self._born = self.started if self._process.pid else 0.0
         os.set_blocking(self.pipe, False)
 
     @property
@@ -68,7 +71,10 @@ class Worker:
         return self.order.item.asset
 
     def age(self) -> float:
-        return time.monotonic() - self.started
+        """Seconds since it was born: what a template takes to load is not held against its first child."""
+        if self._process.pid and not self._born:
+            self._born = time.monotonic()
+        return time.monotonic() - self._born if self._born else max(0.0, time.monotonic() - self.started - PATIENCE)
 
     def listen(self) -> list[Event]:
         """What it has said since we last listened. Asks no more than once, so that one who talks without end does

@@ -20,6 +20,7 @@ from assetpipe.commands.batch_tables import show_night, show_status, show_submis
 from assetpipe.commands.talk import print_json, reporter
 from assetpipe.errors import SomeFailed, TryAgain
 from assetpipe.log import Event, Report
+from assetpipe.stages.open_shelf import OFF
 
 __all__ = ["batch"]
 
@@ -30,6 +31,19 @@ to = click.option("--to", required=True, metavar="STORE", help="A folder or s3:/
 publish_to = click.option("--to", required=True, metavar="STORE", help="Where workers publish: s3://bucket/prefix.")
 queue = click.option("--queue", metavar="Q", help="Job queue, instead of the config's.")
 gpu_queue = click.option("--gpu-queue", metavar="Q", help="Job queue of what gains from a GPU.")
+gigabytes = click.option(
+    "--cache-gb",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="What a cache's folder may hold.  [default: 20]",
+)
+no_cache = click.option("--no-cache", is_flag=True, help="Keep nothing, take nothing.")
+worker_cache = click.option(
+    "--cache",
+    metavar="PLACE",
+    help="Where jobs keep results of stages: s3://BUCKET/PREFIX, or a folder that is mounted in their container.  "
+    "[default: as the job definition's ASSETPIPE_STAGES says]",
+)
 job_definition = click.option("--job-definition", metavar="D", help="Job definition, instead of the config's.")
 
 
@@ -52,6 +66,8 @@ job_definition = click.option("--job-definition", metavar="D", help="Job definit
 @click.option(
     "--cache", metavar="PLACE", help="Where results of stages are kept.  [env: ASSETPIPE_STAGES; default: off]"
 )
+@no_cache
+@gigabytes
 @click.option("--metrics", metavar="FILE", help="CloudWatch metrics as JSON lines. [default in AWS Batch: stdout]")
 @opt.talk
 def work(plan: str, to: str, run: str | None, **options: Any) -> None:
@@ -67,6 +83,7 @@ def work(plan: str, to: str, run: str | None, **options: Any) -> None:
     from assetpipe.batch import calls
     from assetpipe.batch.spot import draining
 
+    options["cache"] = _cache(options)
     talk = {key: options.pop(key) for key in ("log", "verbose", "quiet")}
     with (
         reporter(**_in_batch(talk)) as report,
@@ -79,6 +96,13 @@ def work(plan: str, to: str, run: str | None, **options: Any) -> None:
             plan, to=to, run=run, config=config, drain=drain, metrics=metrics, report=report, **options
         )
     _conclude(worked, drain.reason)
+
+
+def _cache(options: dict[str, Any]) -> str | None:
+    none, place = options.pop("no_cache"), options.pop("cache")
+    if none and place:
+        raise click.UsageError("--no-cache keeps nothing, --cache says where: give one of them")
+    return OFF if none else place
 
 
 def _conclude(worked: Any, reason: str) -> None:
@@ -134,6 +158,9 @@ def _last_resort(draining: threading.Event, report: Report) -> Iterator[None]:
 @queue
 @gpu_queue
 @job_definition
+@worker_cache
+@no_cache
+@gigabytes
 @click.option("--dry-run", is_flag=True, help="Say which jobs there would be; write nothing, ask nobody.")
 @opt.as_json
 def submit(plan: str, to: str, run: str, config_file: Path | None, **options: Any) -> None:
@@ -149,6 +176,7 @@ def submit(plan: str, to: str, run: str, config_file: Path | None, **options: An
     """
     from assetpipe.batch.calls import submit_batch
 
+    options["cache"] = _cache(options)
     as_json = options.pop("as_json")
     submission = submit_batch(plan, to=to, run=run, config=config_file, **options)
     print_json(asdict(submission)) if as_json else show_submission(submission)
@@ -162,6 +190,9 @@ def submit(plan: str, to: str, run: str, config_file: Path | None, **options: An
 @queue
 @gpu_queue
 @job_definition
+@worker_cache
+@no_cache
+@gigabytes
 @click.option("--again", is_flag=True, help="What has failed, too, although nothing about it has changed.")
 @click.option("--dry-run", is_flag=True, help="Say which jobs there would be; write nothing, submit nothing.")
 @opt.as_json
@@ -178,6 +209,7 @@ def nightly(uploads: str, to: str, run: str, config_file: Path | None, as_json: 
     """
     from assetpipe.batch.calls import nightly_batch
 
+    options["cache"] = _cache(options)
     night = nightly_batch(uploads, to=to, run=run, config=config_file, **options)
     print_json(asdict(night)) if as_json else show_night(night)
 

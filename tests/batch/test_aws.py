@@ -243,7 +243,8 @@ def test_what_cannot_work_is_refused_before_anything_is_written(bucket: str, con
 
 def test_real_workers_build_from_s3_into_s3(bucket: str, queue: str, tmp_path: Path) -> None:
     """Two children, each its own process: the second object has changed since it was planned and is refused by name,
-    the first is published whole, and is not built again the next night, when nobody knows its hash before."""
+    the first is published whole, what its stages made is where `submit` was told to keep it, and it is not built again
+    the next night, when nobody knows its hash before."""
     s3 = boto3.client("s3")
     planned = []
     for number in range(2):
@@ -256,13 +257,21 @@ def test_real_workers_build_from_s3_into_s3(bucket: str, queue: str, tmp_path: P
     cloud = standin.Standin(tmp_path, REAL, {"PYTHONPATH": str(Path(__file__).parents[2])})
     config = with_batch({"queue": queue, "job_definition": queue, "price_per_vcpu_hour": 0.04})
     store = open_store(f"s3://{bucket}/models", config.publish)
-    submission = submit(planned, config, Ask(cloud, store))
+    words = aws.cache_words(f"s3://{bucket}/cache", None)
+    submission = submit(planned, config, Ask(cloud, store, words=words))
     cloud.run()
     logs = {
         child.id: [log.read_text() for log in tmp_path.glob(f"{child.id.replace(':', '-')}-*.log")]
         for child in cloud.children.values()
     }
     assert cloud.statuses() == ["FAILED", "SUCCEEDED"], logs
+    kept = s3.list_objects_v2(Bucket=bucket, Prefix="cache/assetpipe.stages/")["Contents"]
+    assert {each["Key"].rpartition("/")[2].split("-")[0] for each in kept} >= {
+        "prepare",
+        "decimate",
+        "encode",
+        "poster",
+    }
     (entry,) = entries_of(store)
     assert (entry.asset, len(entry.files)) == ("ball-0", 4)
     for file in entry.files:
