@@ -1,6 +1,7 @@
 """What the shop is told (contract assetpipe/event/1): an asset is published, one has failed, a run has ended.
 
     Entry of the catalog ─▶ AssetPublished        a batch's failure ─▶ AssetFailed        a batch's end ─▶ RunEnded
+    AWS Batch gives a job up ─▶ JobDied, which no code of ours tells: a rule of `batch template` does
 
 Events are told at least once and in any order: `id` is the same whenever the same thing is told again, and `sequence`
 says which of two publishes of an asset is the later. No clock is in them; who carries them adds the time.
@@ -109,7 +110,20 @@ class RunEnded(Told):
     """the first of them, by name"""
 
 
-Event = Annotated[AssetPublished | AssetFailed | RunEnded, Field(discriminator="type")]
+class JobDied(Told):
+    """A job of a batch has ended for good and could not say so itself: its slice is not settled, its run not ended."""
+
+    type: Literal["job_died"] = "job_died"
+    id: str = Field(pattern="^[0-9a-f-]{36}(:[0-9]+)?$")
+    """Of the job, as Batch names it; a child of an array has a number."""
+    job: str
+    """Its name: assetpipe-RUN-NUMBER, assetpipe-RUN of an upload."""
+    queue: str
+    reason: str
+    """As Batch puts it."""
+
+
+Event = Annotated[AssetPublished | AssetFailed | RunEnded | JobDied, Field(discriminator="type")]
 
 
 def published(entry: Entry, store: str, run: str = "") -> AssetPublished:

@@ -79,7 +79,7 @@ def test_the_docs_show_events_as_they_are() -> None:
     """One of each kind, with all keys in their order."""
     blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "events.md").read_text(encoding="utf-8"), re.DOTALL)
     shown = [parse_event(block) for block in blocks]
-    assert [one.type for one in shown] == ["published", "failed", "ended"]
+    assert [one.type for one in shown] == ["published", "failed", "ended", "job_died"]
     assert [json.loads(to_json(one)) for one in shown] == [json.loads(block) for block in blocks]
 
 

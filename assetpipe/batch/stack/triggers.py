@@ -7,15 +7,17 @@ from pathlib import Path
 
 from assetpipe.batch.stack.names import Json, Wishes, allow, arn, att, named, policy, ref, resource, s3_arn, sub, trust
 from assetpipe.batch.stack.rights import function
+from assetpipe.errors import SomeFailed
 
 SECONDS = 60
 """That the function may take for a batch of events; a message is hidden six times as long, as AWS advises."""
 TRIES = 5
+SOME_FAILED = SomeFailed.exit_code
 ON_UPLOAD = Path(__file__).parents[1] / "on_upload.py"
 
 
 def triggers(wishes: Wishes, config: Json) -> Json:
-    return {**_uploads(wishes, config), **_night(), **_listeners()}
+    return {**_uploads(wishes, config), **_night(), **_listeners(wishes)}
 
 
 def _uploads(wishes: Wishes, config: Json) -> Json:
@@ -109,14 +111,34 @@ def _night() -> Json:
     return {"ScheduleRole": resource("IAM::Role", role), "Nightly": resource("Scheduler::Schedule", schedule)}
 
 
-def _listeners() -> Json:
-    """`Events` is the shop's, whose messages have one form; `Alarms` is for people."""
+def _died() -> Json:
+    """A job that Batch has given up: no machine, no image, no rights, attempts used. One that ended with 3 has settled
+    its slice and said what failed; an array (which counts its children) fails when one of its children does."""
     queues = {"Fn::If": ["Gpus", [ref("CpuQueue"), ref("GpuQueue")], [ref("CpuQueue")]]}
-    failed = {
-        "source": ["aws.batch"],
-        "detail-type": ["Batch Job State Change"],
-        "detail": {"status": ["FAILED"], "jobQueue": queues},
+    never: Json = {"exists": False}
+    detail = {
+        "status": ["FAILED"],
+        "jobQueue": queues,
+        "container": {"exitCode": [never, {"anything-but": [SOME_FAILED]}]},
+        "arrayProperties": {"statusSummary": {"FAILED": [never]}},
     }
+    return {"source": ["aws.batch"], "detail-type": ["Batch Job State Change"], "detail": detail}
+
+
+def _told(wishes: Wishes) -> Json:
+    """As `events.JobDied` has it. EventBridge puts quotes about what it fills in; what an event lacks would leave no
+    JSON, so only what each has is asked for."""
+    paths = {"id": "jobId", "job": "jobName", "queue": "jobQueue", "reason": "statusReason"}
+    constant = {"schema": "assetpipe/event/1", "type": "job_died", "store": wishes.to, "run": ""}
+    filled = "".join(f', "{name}": <{name}>' for name in paths)
+    return {
+        "InputPathsMap": {name: f"$.detail.{path}" for name, path in paths.items()},
+        "InputTemplate": json.dumps(constant)[:-1] + filled + "}",
+    }
+
+
+def _listeners(wishes: Wishes) -> Json:
+    """`Events` is the shop's, whose messages have one form; `Alarms` is for people."""
     depth = {
         "AlarmDescription": "Uploads or nights that could not be submitted lie among the dead letters",
         "Namespace": "AWS/SQS",
@@ -133,14 +155,18 @@ def _listeners() -> Json:
     mail = {"TopicArn": ref("Alarms"), "Protocol": "email", "Endpoint": ref("AlarmEmail")}
     own = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
     services = {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com"]}
-    tell = policy(allow(["sns:Publish"], ref("Alarms"), Principal=services, Condition=own))
+    events = {"Service": "events.amazonaws.com"}
+    alarm = policy(allow(["sns:Publish"], ref("Alarms"), Principal=services, Condition=own))
+    tell = policy(allow(["sns:Publish"], ref("Events"), Principal=events, Condition=own))
+    shop = {"Id": "shop", "Arn": ref("Events"), "InputTransformer": _told(wishes)}
     return {
         "Events": resource("SNS::Topic", {"DisplayName": "assetpipe: what is published"}),
         "Alarms": resource("SNS::Topic", {"DisplayName": "assetpipe: what wants looking after"}),
-        "AlarmsPolicy": resource("SNS::TopicPolicy", {"Topics": [ref("Alarms")], "PolicyDocument": tell}),
+        "AlarmsPolicy": resource("SNS::TopicPolicy", {"Topics": [ref("Alarms")], "PolicyDocument": alarm}),
+        "EventsPolicy": resource("SNS::TopicPolicy", {"Topics": [ref("Events")], "PolicyDocument": tell}),
         "AlarmsMail": resource("SNS::Subscription", mail, Condition="Mailed"),
         "JobFailed": resource(
-            "Events::Rule", {"EventPattern": failed, "Targets": [{"Id": "alarms", "Arn": ref("Alarms")}]}
+            "Events::Rule", {"EventPattern": _died(), "Targets": [{"Id": "alarms", "Arn": ref("Alarms")}, shop]}
         ),
         "LettersLeft": resource("CloudWatch::Alarm", depth),
     }
