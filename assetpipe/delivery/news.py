@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assetpipe.delivery.catalog import Catalog
-from assetpipe.delivery.events import Event, published
+from assetpipe.delivery.events import AssetFailed, AssetPublished, Event, published
 from assetpipe.delivery.messenger import Messenger
 from assetpipe.delivery.publish import Published
 from assetpipe.log import Event as Talk
@@ -42,4 +42,6 @@ class News:
 
 
 def _named(event: Event) -> str:
-    return f"{event.type} {'run ' + event.run if event.type == 'ended' else event.asset}"
+    if isinstance(event, AssetPublished | AssetFailed):
+        return f"{event.type} {event.asset}"
+    return f"{event.type} run {event.run}"

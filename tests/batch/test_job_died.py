@@ -42,7 +42,7 @@ def said(reason: str = EXITED, code: int | None = None, **more: Any) -> dict[str
     return {"source": "aws.batch", "detail-type": "Batch Job State Change", "id": "c8f9", "detail": detail}
 
 
-def passes(event: dict[str, Any]) -> bool:
+def passes(event: Any) -> bool:
     return EventPattern.load(json.dumps(RULE["EventPattern"])).matches_event(event)
 
 
