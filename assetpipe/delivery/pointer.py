@@ -47,14 +47,16 @@ class Pointer:
 
     @cached_property
     def _bytes(self) -> bytes:
-        """0.4 ms, and asked for three times."""
+        """As JSON of both together would be, which takes six times as long."""
         publication = {
             "revision": self.revision,
             "sequence": self.sequence,
             "status": self.status,
             "earlier": list(self.earlier),
         }
-        return json_bytes({**json.loads(self.document), "publication": publication})
+        if self.document[:2] != b"{\n" or self.document[-3:] != b"\n}\n":
+            return json_bytes({**json.loads(self.document), "publication": publication})
+        return self.document[:-3] + b"," + json_bytes({"publication": publication})[1:]
 
 
 @dataclass(frozen=True)

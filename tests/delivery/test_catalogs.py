@@ -60,6 +60,19 @@ def test_the_later_move_wins_in_whatever_order_they_arrive(catalog: Catalog) -> 
     assert [move.sequence for move in catalog.moves("furniture", "chair")] == [3, 2]
 
 
+def test_many_are_recorded_as_one_after_the_other(catalog: Catalog) -> None:
+    """Of each the later move wins, new ones and old ones in one go; none at all is no fault."""
+    catalog.record(entry("chair", 5))
+    catalog.record_all([entry("chair", 4), entry("lamp"), entry("sofa", 2), entry("gadget", category="gadgets")])
+    catalog.record_all([entry("lamp", 2), entry("sofa", 1)])
+    catalog.record_all([])
+    assert [(one.asset, one.sequence) for one in catalog.listing("furniture")] == [
+        ("chair", 5), ("lamp", 2), ("sofa", 2)
+    ]  # fmt: skip
+    assert [move.sequence for move in catalog.moves("furniture", "lamp")] == [2, 1]
+    assert catalog.categories() == ["furniture", "gadgets"]
+
+
 def test_moves_are_told_newest_first(catalog: Catalog) -> None:
     """Across ten and a hundred, where texts and numbers sort differently; another asset's are not among them."""
     catalog.record(entry("chair-2", 5))

@@ -92,6 +92,19 @@ def test_publishing_again_sends_no_body_and_writes_nothing(cloud: Cloud, tmp_pat
     assert cloud.faults() == []
 
 
+def test_a_first_publish_of_many_asks_six_requests_for_each(cloud: Cloud, tmp_path: Path) -> None:
+    """Counted at the wire: as many as a tool that copies the same objects, and a few for all. What was listed is what
+    would have been answered: the catalog says what the store says, to the second."""
+    given, seen = [bundle(tmp_path, f"a{n}") for n in range(8)], watched(cloud)
+    outcomes = publish_bundles(given, cloud.store, cloud.catalog, SETTINGS)
+    assert all(isinstance(one, Published) for one in outcomes)
+    pages = -(-len(given) // SETTINGS.index_entries)
+    assert seen.count("PutObject") == 6 * len(given) + pages
+    assert seen.count("GetObject") == 0
+    assert sum(seen.count(name) for name in ("HeadObject", "ListObjectsV2")) <= 4
+    assert verify(cloud.store, cloud.catalog, SETTINGS).faults == ()
+
+
 @ONE
 def test_a_whole_life_on_a_bucket(cloud: Cloud, tmp_path: Path) -> None:
     """Published, replaced, rolled back, verified, collected: nothing that is named is ever missing."""
