@@ -21,7 +21,7 @@ SMALLEST = 16
 LEAST_CELL = 4
 """Texels; what block compression works on."""
 SQUEEZE = 0.9
-"""The least that a patch is scaled by to fit between a sheet's edges."""
+"""The least that a patch is scaled by to fit between a sheet's edges, or two of them side by side."""
 SEARCH = 7
 """Halvings of the interval in which the density is looked for: within 2 %."""
 
@@ -124,19 +124,20 @@ def lay_out(patches: Patches, candidates: Sequence[tuple[int, int]], coarsest: i
     """The smallest size that holds everything as sharp as it is; else the largest, and patches are made coarser, the
     sharpest first, so that what had to give comes out equally sharp all over."""
     for size in candidates:
-        if patches.texels.sum() <= size[0] * size[1]:
-            found = attempt(patches, size, coarsest, np.inf)
+        for abreast in (1, 2) if patches.texels.sum() <= size[0] * size[1] else ():
+            found = attempt(patches, size, coarsest, np.inf, abreast)
             if found:
                 return found
     return _densest(patches, candidates[-1], coarsest)
 
 
-def attempt(patches: Patches, size: tuple[int, int], coarsest: int, density: float) -> Layout | None:
-    """`density`: texels per metre that no patch exceeds."""
+def attempt(patches: Patches, size: tuple[int, int], coarsest: int, density: float, abreast: int = 1) -> Layout | None:
+    """`density`: texels per metre that no patch exceeds; `abreast`: so many whole pictures are to fit side by side."""
     cell = cell_of(size, coarsest)
     with np.errstate(divide="ignore"):
         scale = np.minimum(patches.finest, np.where(patches.density > 0, density / patches.density, np.inf))
-    scale = _squeezed(patches, scale, size, cell)
+    for number in range(1, abreast + 1):
+        scale = _squeezed(patches, scale, (size[0] // number, size[1] // number), cell)
     boxes = _boxes(patches, scale / cell)
     if boxes[:, 2].max() > size[0] // cell or boxes[:, 3].max() > size[1] // cell:
         return None
@@ -153,8 +154,8 @@ def attempt(patches: Patches, size: tuple[int, int], coarsest: int, density: flo
 
 
 def _squeezed(patches: Patches, scale: Doubles, size: tuple[int, int], cell: int) -> Doubles:
-    """A patch that fills its picture from edge to edge is too large, with its padding, for a sheet of that size: it
-    gives a little rather than that the sheet doubles."""
+    """A patch that fills its picture from edge to edge, or a tile, is too large, with its padding, for a sheet of that
+    size: it gives a little rather than that the sheet doubles."""
     room = (np.array(size) - 2 * cell) / np.maximum((patches.high - patches.low) * scale[:, None], 1e-9)
     given: Doubles = np.where(room.min(axis=1) < SQUEEZE, 1.0, np.minimum(room.min(axis=1), 1.0))
     return scale * given

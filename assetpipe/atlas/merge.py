@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from assetpipe.asset import Scene
+from assetpipe.atlas.groups import group_materials
 from assetpipe.atlas.join import Joined, join_draws
 from assetpipe.atlas.lookups import Pictures
 from assetpipe.atlas.place import place
-from assetpipe.atlas.plan import Sizes, plan_atlas
+from assetpipe.atlas.plan import Plan, Sizes, plan_atlas
+from assetpipe.atlas.tiles import Tiled, cut_tiles
 from assetpipe.config import Textures
 
 
@@ -24,9 +26,29 @@ def merge(scene: Scene, settings: Textures, levels: Sizes, pictures: Pictures) -
     serves all levels, whose pictures are made smaller from these."""
     if settings.atlas == "never":
         return Merged(scene)
-    plan = plan_atlas(scene, settings, levels, pictures)
-    joined = join_draws(place(scene, plan, pictures) if plan.atlases else scene)
-    return Merged(joined.scene, (*plan.notes, *_told(joined)))
+    tiled, plan = _planned(scene, settings, levels, pictures)
+    joined = join_draws(place(tiled.scene, plan, pictures) if plan.atlases else scene)
+    return Merged(joined.scene, (*plan.notes, *_cut(scene, tiled), *_told(joined)))
+
+
+def _planned(scene: Scene, settings: Textures, levels: Sizes, pictures: Pictures) -> tuple[Tiled, Plan]:
+    """What is cut along its tiles and finds no place in an atlas is left whole, and all is planned again."""
+    wanted = {at for group in group_materials(scene).mergeable for at in group}
+    while True:
+        tiled = cut_tiles(scene, wanted, pictures)
+        plan = plan_atlas(tiled.scene, settings, levels, pictures, tiled.materials)
+        placed = {at for atlas in plan.atlases for at in atlas.members}
+        if tiled.materials <= placed:
+            return tiled, plan
+        wanted = set(tiled.materials & placed)
+
+
+def _cut(scene: Scene, tiled: Tiled) -> tuple[str, ...]:
+    if not tiled.materials:
+        return ()
+    names = ", ".join(scene.materials[at].name or f"material {at}" for at in sorted(tiled.materials))
+    more = tiled.scene.triangles - scene.triangles
+    return (f"cut along the tiles of their maps, into {more:,} triangles more: {names}",)
 
 
 def _told(joined: Joined) -> tuple[str, ...]:

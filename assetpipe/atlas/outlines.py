@@ -6,7 +6,7 @@ picture) are one patch, which moves as a whole; so what was unique stays unique,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,6 +64,8 @@ class Outline:
     """(mesh, primitive) -> its first vertex"""
     finest: float
     """texels of the level's picture per texel of the map: below 1 for maps larger than any level shows"""
+    is_tile: bool = False
+    """One patch, cut along the borders of a tile that all of it shows: what lies about it is how the tile goes on"""
 
     @property
     def patches(self) -> int:
@@ -81,8 +83,10 @@ class Outline:
         return order, starts
 
 
-def outline(scene: Scene, paint: Paint, px: int, scales: Mapping[int, float]) -> Outline:
-    """`px`: the longest side of a picture of the finest level; `scales`: of the meshes that are shown."""
+def outline(scene: Scene, paint: Paint, px: int, scales: Mapping[int, float], tiled: Collection[int] = ()) -> Outline:
+    """`px`: the longest side of a picture of the finest level; `scales`: of the meshes that are shown; `tiled`: the
+    materials that are cut along their tiles."""
+    is_tile = paint.material in tiled
     parts = list(_parts(scene, paint.material))
     corners, starts = _joined(parts)
     uv_sets = sorted({lookup.uv_set for lookup in paint.lookups})
@@ -92,16 +96,16 @@ def outline(scene: Scene, paint: Paint, px: int, scales: Mapping[int, float]) ->
     points = applied(frame.map, source)
     chart = _numbered(label_pieces(corners, len(points)))
     points = _brought_home(points, chart, frame.period)
-    patch = _patches(points, corners, chart, frame) if paint.lookups else np.zeros(len(points), np.int32)
+    apart = paint.lookups and not is_tile
+    patch = _patches(points, corners, chart, frame) if apart else np.zeros(len(points), np.int32)
     of_face = patch[corners[:, 0]]
     count = int(patch.max(initial=-1)) + 1
     metres: Doubles = np.bincount(of_face, np.concatenate(list(_face_areas(parts, scales))), count).astype(np.float64)
     texels = np.bincount(of_face, _flat_areas(points, corners), count).astype(np.float64)
     longest = max((max(lookup.size) for lookup in paint.lookups), default=1)
     others = {n: values for n, values in uvs.items() if n != frame.uv_set}
-    return Outline(
-        paint, frame, points, others, corners, of_face, patch, metres, texels, starts, min(1.0, px / longest)
-    )
+    finest = min(1.0, px / longest)
+    return Outline(paint, frame, points, others, corners, of_face, patch, metres, texels, starts, finest, is_tile)
 
 
 def _parts(scene: Scene, material: int) -> Iterator[tuple[int, int, Primitive]]:

@@ -111,7 +111,10 @@ def _paint_strip(piece: Piece, lookup: Lookup, inks: Mapping[str, Ink], pixels: 
     left, top, width, _ = piece.box
     window = (left, top + rows[0], width, rows[1] - rows[0])
     points = piece.plane * piece.scale + piece.shift
-    owner = own_texels(points, np.arange(len(points)).reshape(-1, 3), window)
+    if piece.outline.is_tile:
+        owner = piece.mask[rows[0] : rows[1]].astype(np.int32) - 1
+    else:
+        owner = own_texels(points, np.arange(len(points)).reshape(-1, 3), window)
     owned = owner >= 0
     area = np.s_[window[1] : window[1] + window[3], left : left + width]
     way = _way(piece, lookup, points)
@@ -219,7 +222,7 @@ def _seen(piece: Piece, way: Way) -> Seen | None:
     turn = way.turns[0].reshape(2, 2)
     if len(way.turns) > 1 or abs(determinant(turn)) < 1e-12 or np.abs(turn).sum(axis=0).max() < 1.0 + 1e-6:
         return None
-    if piece.shown is None:
+    if piece.shown is None or piece.outline.is_tile:
         return None
     low, mask = piece.shown
     (a, b), (c, d) = back = inverse(turn) / piece.scale

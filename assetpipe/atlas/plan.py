@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,13 +49,16 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def plan_atlas(scene: Scene, settings: Textures, levels: Sizes, pictures: Pictures) -> Plan:
+def plan_atlas(
+    scene: Scene, settings: Textures, levels: Sizes, pictures: Pictures, tiled: Collection[int] = ()
+) -> Plan:
+    """`tiled`: materials that are cut along their tiles."""
     if settings.atlas == "never":
         return Plan(())
     groups = group_materials(scene)
     atlases, notes = [], []
     for group in groups.mergeable:
-        atlas, said = _plan_group(Chooser(scene, settings, levels, pictures), group)
+        atlas, said = _plan_group(Chooser(scene, settings, levels, pictures, tiled), group)
         notes += said
         if atlas:
             atlases.append(atlas)
@@ -72,6 +75,7 @@ class Chooser:
     settings: Textures
     levels: Sizes
     pictures: Pictures
+    tiled: Collection[int]
 
     def name(self, at: int) -> str:
         return self.scene.materials[at].name or f"material {at}"
@@ -83,7 +87,7 @@ def _plan_group(chooser: Chooser, group: Sequence[int]) -> tuple[Atlas | None, l
     left, scene = list(group), chooser.scene
     scales = mesh_scales(scene)
     drawn = {
-        paint.material: outline(scene, paint, chooser.levels.finest, scales)
+        paint.material: outline(scene, paint, chooser.levels.finest, scales, chooser.tiled)
         for paint in mix_paints(scene, left, chooser.pictures).members
     }
     while len(left) > 1:
@@ -139,7 +143,8 @@ def _too_dear(chooser: Chooser, atlas: Atlas) -> tuple[int, str] | None:
 
 def _kept(chooser: Chooser, outline: Outline, reason: str) -> str:
     lookups = outline.paint.lookups
-    growth = float(outline.texels.sum()) / np.prod(lookups[0].size) if lookups else 0.0
+    unrolled = lookups and not outline.is_tile
+    growth = float(outline.texels.sum()) / np.prod(lookups[0].size) if unrolled else 0.0
     tiled = f" (unrolled, its tiling maps take {growth:.0f} times their texels)" if growth > 1.5 else ""
     return f"{chooser.name(outline.paint.material)} keeps its own maps: {reason}{tiled}"
 
