@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyvips
 
+from assetpipe.asset import Array
 from assetpipe.textures.decode import Pixels
-from assetpipe.textures.grain import loses_grain
 from assetpipe.textures.ktx2 import encode_ktx2
 from assetpipe.textures.target import Format, TextureTarget
 from assetpipe.textures.uses import ImageUse
@@ -20,6 +22,8 @@ SSIM: 90: 53, 0.938; 95: 131, 0.950; 98 and smart_subsample: 256, 0.962; near-lo
 PALETTE = 256
 STRIP = 64
 LARGE_TEXELS = 2048 * 2048
+LEAST_WEBP = 30
+"""Quality that libwebp manages at any size."""
 MIMES: dict[Format, str] = {
     "webp": "image/webp",
     "jpeg": "image/jpeg",
@@ -28,40 +32,73 @@ MIMES: dict[Format, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Coding:
+    """How a picture is encoded. Part of the cache's key: same pixels and coding, same bytes."""
+
+    kind: Format
+    quality: int
+    """0 for PNG, which has none, so that it is encoded once whatever the quality is."""
+    large: bool
+    """Beyond `LARGE_TEXELS`, time and memory count for more than the last per cent."""
+    grainy: bool = False
+    """A normal map that gets more quality, since its grain would be lost."""
+
+
 def format_for(target: TextureTarget, pixels: Pixels) -> Format:
     """JPEG has no alpha."""
     return "png" if target.format == "jpeg" and pixels.has_alpha else target.format
 
 
-def quality_for(target: TextureTarget, use: ImageUse, kind: Format) -> int:
-    """0 for PNG, which has none, so that it is encoded once whatever the quality is."""
-    if kind == "png":
-        return 0
-    return target.colour_quality if use.role == "colour" else target.data_quality
+def coding_for(target: TextureTarget, use: ImageUse, pixels: Pixels, *, grainy: bool) -> Coding:
+    kind = format_for(target, pixels)
+    asked = target.colour_quality if use.role == "colour" else target.data_quality
+    large = pixels.size[0] * pixels.size[1] > LARGE_TEXELS
+    return Coding(kind, 0 if kind == "png" else asked, large, grainy)
 
 
-def is_large(size: tuple[int, int]) -> bool:
-    """Beyond this, time and memory count for more than the last per cent."""
-    return size[0] * size[1] > LARGE_TEXELS
+def may_lose_grain(target: TextureTarget, use: ImageUse) -> int:
+    """The quality at which a map may lose its grain, the same on all rungs of a ladder: what was asked for at first;
+    0: none can. Asked on each rung, a map that loses it on one and not on the one above would grow on the way down."""
+    lossy = target.format == "webp" and use.role == "normal"
+    return min(target.asked_quality, NEAR_LOSSLESS_FROM - GRAIN_STEP) if lossy else 0
 
 
-def encode(pixels: Pixels, use: ImageUse, kind: Format, quality: int, *, large: bool) -> bytes:
-    if kind == "ktx2":
-        return encode_ktx2(pixels.rgba, use, quality)
+def encode(pixels: Pixels, use: ImageUse, coding: Coding) -> bytes:
+    if coding.kind == "ktx2":
+        return encode_ktx2(pixels.rgba, use, coding.quality)
     image = pixels.vips.copy(interpretation="srgb")
-    if kind == "png":
+    if coding.kind == "png":
         return bytes(image.pngsave_buffer(compression=6, filter="all", keep="none"))  # 9: 3 times as long, 2 %
-    if kind == "jpeg":
-        return _jpeg(image, use, quality)
-    lossy = _webp(image, use, quality, large=large)
-    if use.role == "normal" and quality < NEAR_LOSSLESS_FROM and loses_grain(pixels, lossy):
-        finer = quality + GRAIN_STEP
-        lossy = bytes(image.webpsave_buffer(Q=finer, effort=1 if large else 4, keep="none", exact=True))
-    lossless = _webp(image, use, 100, large=large) if quality < 100 and _few_colours(pixels) else lossy
-    return min(lossless, lossy, key=len)
+    if coding.kind == "jpeg":
+        return _jpeg(image, use, coding.quality)
+    lossy = _webp(image, use, coding)
+    if coding.quality == 100 or not _few_colours(pixels):
+        return lossy
+    return min(_webp(image, use, replace(coding, quality=100, grainy=False)), lossy, key=len)
 
 
-def _webp(image: pyvips.Image, use: ImageUse, quality: int, *, large: bool) -> bytes:
+def _webp(image: pyvips.Image, use: ImageUse, coding: Coding) -> bytes:
+    """libwebp refuses some large maps of noise (how blocks are coded has to fit into 512 KiB), as the scan's normals of
+    4096² at quality 90 with effort 1. With more effort they pass; what does not gets less quality."""
+    fault: pyvips.Error | None = None
+    for options in _attempts(use, coding):
+        try:
+            return bytes(image.webpsave_buffer(keep="none", exact=True, **options))
+        except pyvips.Error as refused:
+            fault = refused
+    raise fault or AssertionError("nothing was tried")
+
+
+def _attempts(use: ImageUse, coding: Coding) -> Iterator[dict[str, Any]]:
+    first = _webp_options(use, coding)
+    yield first
+    if "Q" in first and "near_lossless" not in first:
+        yield first | {"effort": 4}
+        yield from (first | {"Q": quality, "effort": 4} for quality in range(first["Q"] - 5, LEAST_WEBP - 1, -5))
+
+
+def _webp_options(use: ImageUse, coding: Coding) -> dict[str, Any]:
     """Chosen at equal sizes on real maps of 1024²:
 
     Effort 4 takes 2 to 3 times as long as effort 1 and saves 2 to 8 % at 4096² (effort 2 made a normal map half as
@@ -71,15 +108,14 @@ def _webp(image: pyvips.Image, use: ImageUse, quality: int, *, large: bool) -> b
     Beyond quality 94 packed channels hit the ceiling of halved chroma (254 KB and 41.2 dB at 100), where near-lossless
     is both smaller and better (215 KB and 45.8 dB).
     """
-    sharp = use.role == "colour" and not large
-    options: dict[str, Any] = {"effort": 1 if large else 4, "keep": "none", "exact": True}
+    quality, effort = coding.quality, 1 if coding.large else 4
     if quality == 100:
-        options |= {"lossless": True}
-    elif quality >= NEAR_LOSSLESS_FROM and use.role != "colour":
-        options |= {"near_lossless": True, "Q": (quality - NEAR_LOSSLESS_FROM) * 20}
-    else:
-        options |= {"Q": quality, "alpha_q": _alpha_quality(use, quality), "smart_subsample": sharp}
-    return bytes(image.webpsave_buffer(**options))
+        return {"effort": effort, "lossless": True}
+    if quality >= NEAR_LOSSLESS_FROM and use.role != "colour":
+        return {"effort": effort, "near_lossless": True, "Q": (quality - NEAR_LOSSLESS_FROM) * 20}
+    sharp = use.role == "colour" and not coding.large
+    asked = quality + GRAIN_STEP if coding.grainy else quality
+    return {"effort": effort, "Q": asked, "alpha_q": _alpha_quality(use, quality), "smart_subsample": sharp}
 
 
 def _alpha_quality(use: ImageUse, quality: int) -> int:
@@ -97,11 +133,21 @@ def _jpeg(image: pyvips.Image, use: ImageUse, quality: int) -> bytes:
 
 def _few_colours(pixels: Pixels) -> bool:
     """A palette: flat art and masks, which lossless coding makes smaller than lossy coding does, and exact."""
+    if _colours(pixels.array[::61, ::61]) > PALETTE:  # settles nearly every picture
+        return False
     colours: set[int] = set()
-    for start in range(0, len(pixels.array), STRIP):  # nearly every picture is settled by its first rows
-        rows = pixels.array[start : start + STRIP]
-        code = rows[..., 0].astype(np.uint32) << 16 | rows[..., 1].astype(np.uint32) << 8 | rows[..., 2]
-        colours.update(np.unique(code).tolist())
+    for start in range(0, len(pixels.array), STRIP):
+        colours.update(np.unique(_codes(pixels.array[start : start + STRIP])).tolist())
         if len(colours) > PALETTE:
             return False
     return True
+
+
+def _codes(texels: Array) -> Array:
+    """One number for each colour."""
+    red, green, blue = (texels[..., channel].astype(np.uint32) for channel in range(3))
+    return red << 16 | green << 8 | blue
+
+
+def _colours(texels: Array) -> int:
+    return len(np.unique(_codes(texels)))

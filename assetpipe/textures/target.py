@@ -32,6 +32,8 @@ class TextureTarget:
     """Longest side, in pixels; smaller images stay as they are."""
     colour_quality: int
     data_quality: int
+    asked_quality: int
+    """`data_quality` as the settings have it, on each rung."""
     power_of_two: bool
     dropped: frozenset[str] = frozenset()
     """Slots, by name, whose maps are left out; their materials' factors take the maps' averages."""
@@ -42,7 +44,8 @@ def ladder(settings: Textures, px: int, *, max_bytes: int | None = None) -> Iter
 
     The first is what the settings ask for and gives up nothing (""). Finite and monotone: the caller may bisect.
     """
-    best = TextureTarget(settings.format, px, settings.colour_quality, settings.data_quality, settings.power_of_two)
+    colour, data = settings.colour_quality, settings.data_quality
+    best = TextureTarget(settings.format, px, colour, data, data, settings.power_of_two)
     why = f" to stay under {max_bytes:,} bytes" if max_bytes else ""
     qualities = [best, *_lower_qualities(best, settings.min_quality)]
     sizes = [replace(qualities[-1], px=side) for side in _smaller_sides(best, settings.min_px)]

@@ -7,8 +7,9 @@ import numpy as np
 from assetpipe.asset import Array, Image
 from assetpipe.textures.cache import TextureCache
 from assetpipe.textures.decode import Pixels, decode
-from assetpipe.textures.encode import MIMES, encode, format_for, is_large, quality_for
+from assetpipe.textures.encode import MIMES, Coding, coding_for, encode, may_lose_grain
 from assetpipe.textures.filters import Size
+from assetpipe.textures.grain import loses_grain
 from assetpipe.textures.info import image_info
 from assetpipe.textures.resize import is_flat, resize, target_size
 from assetpipe.textures.strip import strip_metadata
@@ -42,15 +43,13 @@ def encode_image(
     if is_flat(source, use):
         size, same_size = target_size((1, 1), target), False  # shows the same at any size
     pixels = _resized(image, source, use, size, cache)
-    kind = format_for(target, pixels)
-    quality = quality_for(target, use, kind)
-    data = cache.fetch(
-        (cache.digest(image), use, size, kind, quality),
-        lambda: encode(pixels, use, kind, quality, large=is_large(size)),
-    )
-    may_stay = same_size and info.mime == MIMES[kind] and source.array.dtype == np.uint8
+    key = (cache.digest(image), use, size)
+    coding = _coding(key, pixels, target, cache)
+    data = cache.fetch((*key, coding), lambda: encode(pixels, use, coding))
+    mime = MIMES[coding.kind]
+    may_stay = same_size and info.mime == mime and source.array.dtype == np.uint8
     own = strip_metadata(image.data, info.mime) if may_stay else None
-    return MIMES[kind], own if own is not None and len(own) <= len(data) else data
+    return mime, own if own is not None and len(own) <= len(data) else data
 
 
 def estimate_image(image: Image, label: str, use: ImageUse, target: TextureTarget, cache: TextureCache) -> int:
@@ -62,10 +61,18 @@ def estimate_image(image: Image, label: str, use: ImageUse, target: TextureTarge
     if max(size) < SAMPLED_SIDE or is_flat(source, use):
         return len(encode_image(image, label, use, target, cache)[1])
     pixels = _resized(image, source, use, size, cache)
-    kind = format_for(target, pixels)
-    quality = quality_for(target, use, kind)
-    key = (cache.digest(image), use, size, kind, quality, "tiles")
-    return TILES**2 * len(cache.fetch(key, lambda: encode(_tiles(pixels), use, kind, quality, large=is_large(size))))
+    key = (cache.digest(image), use, size)
+    coding = _coding(key, pixels, target, cache)
+    tiles = cache.fetch((*key, "tiles"), lambda: _tiles(pixels))
+    return TILES**2 * len(cache.fetch((*key, coding, "tiles"), lambda: encode(tiles, use, coding)))
+
+
+def _coding(key: tuple[str, ImageUse, Size], pixels: Pixels, target: TextureTarget, cache: TextureCache) -> Coding:
+    """`key`: of the pixels. Whether they lose their grain is asked once, whatever the rung is."""
+    _, use, _ = key
+    quality = may_lose_grain(target, use)
+    grainy = quality > 0 and cache.fetch((*key, "grain", quality), lambda: loses_grain(pixels, quality))
+    return coding_for(target, use, pixels, grainy=grainy)
 
 
 def _tiles(pixels: Pixels) -> Pixels:

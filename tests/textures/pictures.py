@@ -53,7 +53,8 @@ def scene(*materials: Material, images: list[Image]) -> Scene:
 
 def target(**changes: Any) -> TextureTarget:
     defaults = {"format": "png", "px": 4096, "colour_quality": 85, "data_quality": 90, "power_of_two": True}
-    return TextureTarget(**{**defaults, **changes})
+    asked = {**defaults, **changes}
+    return TextureTarget(**{"asked_quality": asked["data_quality"], **asked})
 
 
 def pixels(image: Image) -> Array:

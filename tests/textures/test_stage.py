@@ -6,7 +6,9 @@ import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import PIL.Image
@@ -77,6 +79,19 @@ def test_nothing_is_made_twice() -> None:
     encoded(source, cache, 32)
     assert all(cache._values[key] is value for key, value in held.items())
     assert len(cache._values) == len(held)
+
+
+def test_threads_that_ask_for_the_same_share_one_making() -> None:
+    """Levels are encoded at the same time, from the same maps."""
+    cache, made, started = TextureCache(), [], Event()
+
+    def make() -> bytes:
+        made.append(started.wait(0.2))  # time for the other to ask
+        return b"made"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: cache.fetch("key", make), range(2))) == [b"made"] * 2
+    assert len(made) == 1
 
 
 def test_the_cache_keeps_within_its_budget() -> None:
