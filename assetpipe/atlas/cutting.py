@@ -1,7 +1,7 @@
 """A mesh, its vertices in tiles of their maps -> the same surface, cut along the tiles' borders.
 
-An edge is cut in every triangle that has it, whatever its material, so that no vertex comes to lie on a whole edge. What
-is cut has corners of its own in each tile: UVs stay, and each tile's part is a chart.
+An edge is cut in every triangle that has it, whatever its material, so that no vertex comes to lie on a whole edge.
+What is cut has corners of its own in each tile: UVs stay, and each tile's part is a chart.
 """
 
 from __future__ import annotations

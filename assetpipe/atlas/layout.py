@@ -22,6 +22,9 @@ LEAST_CELL = 4
 """Texels; what block compression works on."""
 SQUEEZE = 0.9
 """The least that a patch is scaled by to fit between a sheet's edges, or two of them side by side."""
+FLAT = 16
+"""Texels of the coarsest level, per side, that a patch of one colour takes: the block in which WebP and JPEG mix the
+colours of neighbours. At four the gadget's grey grille came out blue, like the shell beside it."""
 SEARCH = 7
 """Halvings of the interval in which the density is looked for: within 2 %."""
 
@@ -139,9 +142,12 @@ def attempt(patches: Patches, size: tuple[int, int], coarsest: int, density: flo
     for number in range(1, abreast + 1):
         scale = _squeezed(patches, scale, (size[0] // number, size[1] // number), cell)
     boxes = _boxes(patches, scale / cell)
+    flat, side = patches.finest == 0, FLAT * max(1, max(size) // coarsest) // cell
+    boxes[flat] = (-side // 2, -side // 2, side, side)
     if boxes[:, 2].max() > size[0] // cell or boxes[:, 3].max() > size[1] // cell:
         return None
     cells, starts = cover_cells(patches.points, patches.corners, patches.patch, boxes, scale / cell)
+    cells[np.repeat(flat, np.diff(starts))] = 1
     if int(cells.sum()) * cell**2 > size[0] * size[1]:
         return None
     masks = [
