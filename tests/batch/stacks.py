@@ -13,6 +13,7 @@ PSEUDO = {
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
     "AWS::StackName": STACK,
+    "AWS::URLSuffix": "amazonaws.com",
 }
 GIVEN = {
     "Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/assetpipe:1",
@@ -51,12 +52,12 @@ class Resolver:
                 return self._sub(inner)
             if key == "Fn::If":
                 name, yes, no = inner
-                return self(yes if self._condition(self.template["Conditions"][name]) else no)
+                return self(yes if self.holds(name) else no)
         found = {key: self(inner) for key, inner in value.items()}
         return {key: inner for key, inner in found.items() if inner != "AWS::NoValue"}
 
-    def _condition(self, said: Any) -> bool:
-        left, right = said["Fn::Not"][0]["Fn::Equals"]
+    def holds(self, condition: str) -> bool:
+        left, right = self.template["Conditions"][condition]["Fn::Not"][0]["Fn::Equals"]
         return str(self(left)) != str(right)
 
     def _sub(self, said: Any) -> str:
@@ -87,7 +88,7 @@ def part(template: Mapping[str, Any], kinds: str, known: Mapping[str, str]) -> d
 
     def told(value: Any) -> Any:
         if isinstance(value, list):
-            return [told(each) for each in value]
+            return [told(each) for each in value if not left_out(each)]
         if not isinstance(value, dict):
             return re.sub(r"\$\{(\w+)(\.\w+)?\}", said, value) if isinstance(value, str) and "${" in value else value
         if value.get("Ref") in gone:
@@ -95,6 +96,11 @@ def part(template: Mapping[str, Any], kinds: str, known: Mapping[str, str]) -> d
         if "Fn::GetAtt" in value and value["Fn::GetAtt"][0] in gone:
             return gone[value["Fn::GetAtt"][0]]
         return {key: told(inner) for key, inner in value.items() if not (key == "DependsOn" and inner in gone)}
+
+    def left_out(item: Any) -> bool:
+        """moto leaves a hole in a list where CloudFormation leaves out what its condition says."""
+        name, _, no = item.get("Fn::If", ("", "", "")) if isinstance(item, dict) else ("", "", "")
+        return no == {"Ref": "AWS::NoValue"} and not Resolver(template).holds(name)
 
     def said(found: re.Match[str]) -> str:
         return gone.get(found[1], found[0])

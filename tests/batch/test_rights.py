@@ -33,6 +33,7 @@ UNUSED = {
     "s3:ListBucketMultipartUploads": "of large files, which the publisher above sends by the same code",
     "s3:ListMultipartUploadParts": "as well",
     "s3:DeleteObject": "of results of stages that are damaged; tests/stages has that",
+    "kms:Decrypt": "of what the function wrote when the same upload was told before",
     "batch:TagResource": "the service may ask for it where jobs are tagged; no emulator does",
 }
 MAY_BE_UNUSED = {
@@ -45,7 +46,7 @@ MAY_BE_UNUSED = {
     ),
     "submitter": ("batch:TagResource",),
     "planner": ("batch:TagResource",),
-    "function": ("batch:TagResource", "s3:ListBucket"),
+    "function": ("batch:TagResource", "kms:Decrypt", "s3:ListBucket"),
     "keeper": (),
 }
 
@@ -72,12 +73,24 @@ def shop(ministack_auth: Server, tmp_path_factory: pytest.TempPathFactory) -> Sh
     site = signed_site(root("cloudfront"), names[0])
     topic = root("sns").create_topic(Name=f"events-{uuid.uuid4().hex[:8]}")["TopicArn"]
     create_table(root("dynamodb"), wishes.table)
+    key = root("kms").create_key()["KeyMetadata"]["Arn"]
+    root("s3").create_bucket(Bucket=f"{names[0]}-there")
+    by_key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    for name in (names[0], f"{names[0]}-there"):
+        root("s3").put_bucket_encryption(
+            Bucket=name,
+            ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": by_key}]},
+        )
     (folder / "shop.toml").write_text(
         f'[publish]\nregion = "{REGION}"\ndistribution = "{site}"\nevents = "{topic}"\n'
+        f'kms_key = "{key}"\nreplica = "s3://{names[0]}-there/eu"\nreplica_region = "us-west-2"\n'
         "part_mb = 5\nindex_seconds = 0.5\n\n"
         f'[batch]\nqueue = "{STACK}-cpu"\njob_definition = "{STACK}-work"\n'
     )
-    return Shop(ministack_auth, wishes, folder, {"Site": site, "Events": topic, "Logs": "logs"})
+    second = {"ReplicaBucket": f"{names[0]}-there", "ReplicaRegion": "us-west-2", "ReplicaKmsKey": key}
+    return Shop(
+        ministack_auth, wishes, folder, {"Site": site, "Events": topic, "Logs": "logs", "KmsKey": key, **second}
+    )
 
 
 def signed_site(cloudfront: Any, bucket: str) -> str:
@@ -162,8 +175,15 @@ def test_nobody_may_what_is_not_his(shop: Shop, monkeypatch: pytest.MonkeyPatch)
                 getattr(client, call)(**words)
 
 
-def needed(service: str, operation: str, tagged: str) -> set[str]:
+OPENING = {"CompleteMultipartUpload", "GetObject", "UploadPart"}
+"""What S3 has to open again with the key of KMS, and whoever asks needs the right to that."""
+
+
+def needed(service: str, operation: str, tagged: str, encrypted: str) -> set[str]:
     """The rights to a call."""
+    if encrypted and operation != "HeadObject":
+        opens = operation in OPENING
+        return {"kms:Decrypt" if opens else "kms:GenerateDataKey", *needed(service, operation, tagged, "")}
     if operation == "TransactWriteItems":
         return WRITES
     if service in ("s3", "cloudfront"):

@@ -7,8 +7,10 @@ CloudFormation skips without a word (policies of buckets, CloudFront, the Schedu
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
+import tomllib
 import uuid
 from pathlib import Path
 from typing import Any
@@ -266,6 +268,39 @@ def test_results_of_stages_are_kept_where_they_are_asked_for_and_for_so_long() -
         life = resolve.properties("Store")["LifecycleConfiguration"]["Rules"]
         assert len(life) == rules
     assert (life[-1]["Prefix"], life[-1]["ExpirationInDays"]) == ("eu/assetpipe.stages/", 14)
+
+
+def test_a_second_region_and_a_key_are_in_config_rights_and_site_where_they_are_named() -> None:
+    """And nowhere else: without them no role may anything with keys, and no place of the template is half filled."""
+    template = json.loads(printed())
+    key = f"arn:aws:kms:{REGION}:000000000000:key/1"
+    named = {
+        "KmsKey": key,
+        "ReplicaBucket": "shop-there",
+        "ReplicaRegion": "eu-west-1",
+        "ReplicaKmsKey": f"{key}-there",
+    }
+    plain, both = Resolver(template), Resolver(template, named)
+    for name in ("Publisher", "Keeper", "WorkRole"):
+        told = json.dumps(both.properties(name))
+        assert '"arn:aws:s3:::shop-there/eu/*"' in told
+        assert told.count('"kms:GenerateDataKey"') == 2
+        assert not re.search("kms:|shop-there", json.dumps(plain.properties(name)))
+    for name in ("Submitter", "NightRole", "OnUploadRole"):
+        told = json.dumps(both.properties(name))
+        assert (told.count('"kms:Decrypt"'), "shop-there" in told) == (1, False)
+    for resolve, replica in ((plain, ""), (both, "s3://shop-there/eu")):
+        config = tomllib.loads(resolve(config_of(printed())))["publish"]
+        assert (config["replica"], config["kms_key"]) == (replica, key if replica else "")
+        site = resolve.properties("Site")["DistributionConfig"]
+        origins = [origin["Id"] for origin in site["Origins"]]
+        groups = site.get("OriginGroups", {"Items": []})["Items"]
+        assert site["DefaultCacheBehavior"]["TargetOriginId"] in [*origins, *(group["Id"] for group in groups)]
+        members = [member["OriginId"] for group in groups for member in group["Members"]["Items"]]
+        assert members == (origins if replica else [])
+    assert site["Origins"][1]["DomainName"] == "shop-there.s3.eu-west-1.amazonaws.com"
+    (store,) = both.properties("Store")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert store["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
 
 
 def test_a_shop_without_gpus_has_no_queue_for_them() -> None:

@@ -17,6 +17,8 @@ Json = dict[str, Any]
 RUNS, STAGES = FOLDER, remote.FOLDER
 HIDDEN = "assetpipe.*"
 """Of a store: what is ours alone. No category has a dot in its name."""
+REPLICA = "${ReplicaBucket}"
+"""A stack stands in one region, so the bucket of the second is made elsewhere, and named."""
 INCOMING = "incoming/"
 """Folder of the sources' bucket that uploads go to; below it one folder for each category."""
 
@@ -78,6 +80,11 @@ def arn(service: str, rest: str) -> Json:
 
 def s3_arn(rest: str) -> Json:
     return sub(f"arn:${{AWS::Partition}}:s3:::{rest}")
+
+
+def where(condition: str, *each: Json) -> list[Json]:
+    """Items of a list, each there only where the condition holds."""
+    return [{"Fn::If": [condition, one, ref("AWS::NoValue")]} for one in each]
 
 
 def resource(kind: str, properties: Json, **more: Any) -> Json:

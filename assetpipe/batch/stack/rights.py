@@ -8,10 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from assetpipe.batch.stack.names import INCOMING, RUNS, STAGES, Json, Wishes, allow, arn, ref, s3_arn, sub
+from assetpipe.batch.stack.names import (
+    INCOMING,
+    REPLICA,
+    RUNS,
+    STAGES,
+    Json,
+    Wishes,
+    allow,
+    arn,
+    ref,
+    s3_arn,
+    sub,
+    where,
+)
 
 UPLOAD = ["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
 """Of a publish: large files go in parts, and an upload that broke off is gone on with."""
+LIST = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
 READ_CATALOG = ["dynamodb:GetItem", "dynamodb:Query"]
 WRITE_CATALOG = [*READ_CATALOG, "dynamodb:PutItem", "dynamodb:UpdateItem"]
 
@@ -21,7 +35,9 @@ def publisher(wishes: Wishes) -> list[Json]:
     return [
         allow(["s3:GetObject", *UPLOAD], s3_arn(f"{wishes.bucket}/{wishes.prefix}*")),
         # Without it S3 answers 403 for what is not there.
-        allow(["s3:ListBucket", "s3:ListBucketMultipartUploads"], s3_arn(wishes.bucket)),
+        allow(LIST, s3_arn(wishes.bucket)),
+        *_replica(wishes, ["s3:GetObject", *UPLOAD], LIST),
+        *_keys(),
         allow(WRITE_CATALOG, *_table(wishes)),
         allow(["cloudfront:CreateInvalidation", "cloudfront:GetDistribution"], _distribution()),
         allow(["sns:Publish"], ref("Events")),
@@ -56,7 +72,9 @@ def keeper(wishes: Wishes) -> list[Json]:
     store = s3_arn(wishes.bucket)
     return [
         allow(["s3:GetObject", "s3:DeleteObject", *UPLOAD], s3_arn(f"{wishes.bucket}/{wishes.prefix}*")),
-        allow(["s3:ListBucket", "s3:ListBucketMultipartUploads", *LOOK], store),
+        allow([*LIST, *LOOK], store),
+        *_replica(wishes, ["s3:GetObject", "s3:DeleteObject", *UPLOAD], [*LIST, *LOOK]),
+        *_keys(),
         allow([*WRITE_CATALOG, "dynamodb:DeleteItem"], *_table(wishes)),
         allow(
             ["cloudfront:CreateInvalidation", "cloudfront:GetDistribution", "cloudfront:GetInvalidation"],
@@ -72,6 +90,7 @@ def function(wishes: Wishes) -> list[Json]:
         allow(["s3:GetObject"], s3_arn(f"{wishes.sources}/{INCOMING}*")),
         allow(["s3:GetObject", "s3:PutObject"], s3_arn(f"{wishes.bucket}/{wishes.prefix}{RUNS}/*")),
         allow(["s3:ListBucket"], s3_arn(wishes.sources), s3_arn(wishes.bucket)),
+        *_key("Encrypted", "KmsKey"),
         *_submit(),
     ]
 
@@ -97,6 +116,7 @@ def _submission(wishes: Wishes) -> list[Json]:
     return [
         allow(["s3:GetObject", "s3:PutObject"], s3_arn(f"{wishes.bucket}/{wishes.prefix}{RUNS}/*")),
         allow(["s3:ListBucket"], s3_arn(wishes.bucket)),
+        *_key("Encrypted", "KmsKey"),
         *_submit(),
         allow(["batch:DescribeJobs"], "*"),  # knows no resources
     ]
@@ -112,6 +132,22 @@ def _submit() -> list[Json]:
         ),
         allow(["batch:TagResource"], arn("batch", "job/*")),  # jobs are tagged with their run
     ]
+
+
+def _replica(wishes: Wishes, objects: list[str], bucket: list[str]) -> list[Json]:
+    """Below the same prefix."""
+    place = s3_arn(f"{REPLICA}/{wishes.prefix}*")
+    return where("Replicated", allow(objects, place), allow(bucket, s3_arn(REPLICA)))
+
+
+def _keys() -> list[Json]:
+    return [*_key("Encrypted", "KmsKey"), *_key("EncryptedThere", "ReplicaKmsKey")]
+
+
+def _key(condition: str, parameter: str) -> list[Json]:
+    """S3 asks for a key of the data, and opens it again to read or to put parts together: it alone, for us."""
+    via = {"StringLike": {"kms:ViaService": "s3.*"}}
+    return where(condition, allow(["kms:GenerateDataKey", "kms:Decrypt"], ref(parameter), Condition=via))
 
 
 def _table(wishes: Wishes) -> tuple[Json, Json]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assetpipe.batch.stack.names import Json, Wishes, att, named, ref, resource, sub
+from assetpipe.batch.stack.names import REPLICA, Json, Wishes, att, named, ref, resource, sub, where
 from assetpipe.delivery.surroundings import TAG_HEADER
 
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
@@ -49,6 +49,13 @@ def _headers() -> Json:
 def _distribution(wishes: Wishes) -> Json:
     path = f"/{wishes.prefix.rstrip('/')}" if wishes.prefix else ""
     shield = {"Enabled": True, "OriginShieldRegion": ref("OriginShieldRegion")}
+    other = {
+        "Id": "replica",
+        "DomainName": sub(f"{REPLICA}.s3.${{ReplicaRegion}}.${{AWS::URLSuffix}}"),
+        "OriginPath": path,
+        "OriginAccessControlId": att("SiteAccess", "Id"),
+        "S3OriginConfig": {"OriginAccessIdentity": ""},
+    }
     return {
         "Comment": sub("${AWS::StackName}: what assetpipe publishes"),
         "Enabled": True,
@@ -64,10 +71,12 @@ def _distribution(wishes: Wishes) -> Json:
                 "OriginAccessControlId": att("SiteAccess", "Id"),
                 "S3OriginConfig": {"OriginAccessIdentity": ""},
                 "OriginShield": {"Fn::If": ["Shielded", shield, {"Enabled": False}]},
-            }
+            },
+            *where("Replicated", other),
         ],
+        "OriginGroups": {"Fn::If": ["Replicated", _fallback(), ref("AWS::NoValue")]},
         "DefaultCacheBehavior": {
-            "TargetOriginId": "store",
+            "TargetOriginId": {"Fn::If": ["Replicated", "both", "store"]},
             "ViewerProtocolPolicy": "redirect-to-https",
             "AllowedMethods": ["GET", "HEAD", "OPTIONS"],
             "CachePolicyId": CACHING_OPTIMIZED,
@@ -75,3 +84,14 @@ def _distribution(wishes: Wishes) -> Json:
             "Compress": True,  # manifests and indexes; models are compressed by what they are
         },
     }
+
+
+def _fallback() -> Json:
+    """Where the store's region is down; not where something is missing, which a replica that is behind lacks too."""
+    down = [500, 502, 503, 504]
+    group = {
+        "Id": "both",
+        "FailoverCriteria": {"StatusCodes": {"Quantity": len(down), "Items": down}},
+        "Members": {"Quantity": 2, "Items": [{"OriginId": "store"}, {"OriginId": "replica"}]},
+    }
+    return {"Quantity": 1, "Items": [group]}

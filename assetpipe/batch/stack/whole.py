@@ -6,7 +6,7 @@ import json
 import tomllib
 
 from assetpipe.batch.stack.compute import compute
-from assetpipe.batch.stack.names import INCOMING, Json, Wishes, named, policy, ref, resource, sub
+from assetpipe.batch.stack.names import INCOMING, REPLICA, Json, Wishes, named, policy, ref, resource, sub
 from assetpipe.batch.stack.rights import keeper, publisher, submitter
 from assetpipe.batch.stack.sites import site
 from assetpipe.batch.stack.storage import storage
@@ -19,11 +19,15 @@ BODY = 51_200
 TOML = 2_500
 """Bytes of the shop's own settings: a function's environment has 4 KB."""
 OURS = ("publish", "batch")
+KEY = {"Default": "", "AllowedPattern": "(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+)?"}
 PEOPLE = {"Publisher": publisher, "Submitter": submitter, "Keeper": keeper}
 CONFIG = """[publish]
 region = "${AWS::Region}"
 distribution = "${Site}"
 events = "${Events}"
+kms_key = "${KmsKey}"
+replica = "${ReplicaUrl}"
+replica_region = "${ReplicaRegion}"
 
 [batch]
 queue = "${AWS::StackName}-cpu"
@@ -47,11 +51,15 @@ def whole(wishes: Wishes) -> Json:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"assetpipe {__version__}: from uploaded models to a shop's CDN",
         "Parameters": _parameters(),
+        "Rules": {"Replica": _both("ReplicaBucket", "ReplicaRegion")},
         "Conditions": {
             "Archives": _given("ArchiveDays", 0),
             "Cached": _given("CacheDays", 0),
+            "Encrypted": _given("KmsKey", ""),
+            "EncryptedThere": _given("ReplicaKmsKey", ""),
             "Gpus": _given("MaxGpuVcpus", 0),
             "Mailed": _given("AlarmEmail", ""),
+            "Replicated": _given("ReplicaBucket", ""),
             "Shielded": _given("OriginShieldRegion", ""),
         },
         "Resources": {
@@ -76,11 +84,17 @@ def _config(wishes: Wishes) -> Json:
         raise UsageError("E_USAGE", fault, hint="keep levels, textures and the like in it, nothing of a place")
     own = f"{wishes.toml.rstrip()}\n\n".replace("${", "${!") if wishes.toml.strip() else ""
     gpu = {"Fn::If": ["Gpus", named("gpu"), ""]}
-    return {"Fn::Sub": [own + CONFIG, {"GpuQueueName": gpu}]}
+    replica = {"Fn::If": ["Replicated", sub(f"s3://{REPLICA}/{wishes.prefix}".rstrip("/")), ""]}
+    return {"Fn::Sub": [own + CONFIG, {"GpuQueueName": gpu, "ReplicaUrl": replica}]}
 
 
 def _given(parameter: str, nothing: str | int) -> Json:
     return {"Fn::Not": [{"Fn::Equals": [ref(parameter), str(nothing)]}]}
+
+
+def _both(first: str, second: str) -> Json:
+    asked = {"Assert": _given(second, ""), "AssertDescription": f"{second} belongs to {first}"}
+    return {"RuleCondition": _given(first, ""), "Assertions": [asked]}
 
 
 def _policy(name: str, statements: list[Json]) -> Json:
@@ -115,6 +129,14 @@ def _parameters() -> Json:
             "Description": "90 and more: sources go to the archive",
         },
         "CacheDays": {**number, "Default": 0, "Description": "For results of stages, in the store's bucket; 0: none"},
+        "KmsKey": {**text, **KEY, "Description": "The store's key, an ARN; none: S3's own"},
+        "ReplicaBucket": {
+            **text,
+            "Default": "",
+            "Description": "Made in another region; the prefix is the same",
+        },
+        "ReplicaRegion": {**text, "Default": ""},
+        "ReplicaKmsKey": {**text, **KEY, "Description": "That bucket's own key, an ARN; none: S3's own"},
         "LogDays": {"Type": "Number", "Default": 30},
         "AlarmEmail": {**text, "Default": ""},
     }

@@ -14,8 +14,13 @@ if os.environ.get("RECORDED"):
             return plain(client, operation, params)
         tagged = bool(params.get("Tagging"))
         said = [client.meta.service_model.service_name, operation, "tagged" if tagged else ""]
-        with open(os.environ["RECORDED"], "a", encoding="ascii") as file:  # noqa: PTH123  # in one write
-            file.write(json.dumps(said) + "\n")
-        return plain(client, operation, params)
+        answer = {}
+        try:
+            answer = plain(client, operation, params)
+            return answer
+        finally:
+            encrypted = "aws:kms" in (params.get("ServerSideEncryption"), answer.get("ServerSideEncryption"))
+            with open(os.environ["RECORDED"], "a", encoding="ascii") as file:  # noqa: PTH123  # in one write
+                file.write(json.dumps([*said, "encrypted" if encrypted else ""]) + "\n")
 
     botocore.client.BaseClient._make_api_call = noted
