@@ -57,6 +57,7 @@ def examine() -> Health:
             _gpu(),
             _node(),
             _validator(),
+            _sandbox(),
         )
     )
 
@@ -135,6 +136,15 @@ def _node() -> Item:
         return Item(name="node", state="ok", detail=found)
     cure = "apt install nodejs npm"
     return Item(name="node", state="absent", detail="`check` and KTX2 need it, builds do not", cure=cure)
+
+
+def _sandbox() -> Item:
+    from assetpipe.sandbox import confinement, unconfined
+
+    if fault := unconfined():
+        cure = "Linux 5.13 or later with landlock in its list of security modules (lsm=)"
+        return Item(name="sandbox", state="absent", detail=fault, cure=cure)
+    return Item(name="sandbox", state="ok", detail=f"{confinement()} confines the builds of a batch")
 
 
 def _validator() -> Item:

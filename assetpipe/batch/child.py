@@ -17,10 +17,10 @@ from typing import NoReturn
 
 from assetpipe.batch.order import ORDER, LevelFacts, Order, Outcome, write_outcome
 from assetpipe.batch.rights import rights_of
-from assetpipe.batch.sandbox import confine
 from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, TryAgain
 from assetpipe.log import Event, JsonLines, Report
 from assetpipe.memory import return_memory_early, starved
+from assetpipe.sandbox import confine
 
 PR_SET_PDEATHSIG = 1
 FILE_BYTES = 64_000_000_000
@@ -62,7 +62,7 @@ def _confine(order: Order, folder: Path) -> None:
     if order.memory_bytes:
         _lower(resource.RLIMIT_DATA, order.memory_bytes)
     return_memory_early()
-    if order.stage == "build" and os.environ.get("ASSETPIPE_SANDBOX") != "off":
+    if order.stage == "build":
         confine(rights_of(order, folder))
 
 

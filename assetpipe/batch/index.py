@@ -57,7 +57,8 @@ def _record(each: Entry) -> dict[str, object]:
         known |= each.outcome.model_dump(include={"code", "message", "hint"}) | {"repro": each.repro}
     else:
         known |= each.outcome.model_dump(mode="json", include={"levels", "revision", "warnings"})
-    return known | {"attempts": each.attempts, "seconds": each.seconds, "peak_mb": each.peak_mb}
+    known |= {"attempts": each.attempts, "seconds": each.seconds, "peak_mb": each.peak_mb}
+    return known | {"confined": each.outcome.confined}
 
 
 def _header(batch: Batch, journal: Journal, names: set[str]) -> str:

@@ -67,6 +67,8 @@ class Outcome(BaseModel):
     revision: Annotated[str, Field(max_length=80)] = ""
     sent_bytes: Annotated[int, Field(ge=0)] = 0
     """To the store; what was there already is not sent."""
+    confined: Annotated[str, Field(max_length=80)] = ""
+    """What the build was confined by. The runner says so, whatever the child does."""
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:

@@ -16,10 +16,10 @@ from pathlib import Path
 import assetpipe
 from assetpipe.batch.order import Order
 from assetpipe.batch.remote import ALONE
-from assetpipe.batch.sandbox import Rights
 from assetpipe.caches import kernel_folder
 from assetpipe.config import config_folder
 from assetpipe.node.packages import packages_folder, packages_present, script_path
+from assetpipe.sandbox import Rights
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store", "/proc", "/sys")
 ETC = ("alternatives", "fonts", "group", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime",

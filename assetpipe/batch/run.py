@@ -25,6 +25,7 @@ from assetpipe.bundle import disk_faults
 from assetpipe.errors import LimitExceeded, TryAgain
 from assetpipe.log import Event
 from assetpipe.manifest import NAME
+from assetpipe.sandbox import confinement
 
 INDEX, RESULTS, QUARANTINE = "index.html", "results.jsonl", "quarantine.jsonl"
 
@@ -45,6 +46,8 @@ class Summary:
     quarantine: Path
     left_out: int = 0
     """By the plan: duplicates, and what is published unchanged."""
+    confined: str = ""
+    """What this run's builds were confined by: `Landlock 7`; "": by nothing."""
 
 
 def carry_out(batch: Batch) -> Summary:
@@ -103,7 +106,8 @@ def _summary(batch: Batch, journal: Journal, runner: Runner, seconds: float) -> 
         write_results(results, journal, names)
         write_results(quarantine, journal, names, "quarantined")
     kept, reasons = done - runner.tally.done, tuple(sorted(codes.items(), key=lambda pair: (-pair[1], pair[0])))
-    return Summary(runner.tally.done, kept, codes.total(), reasons, round(seconds, 3), index, results, quarantine)
+    paths, seconds = (index, results, quarantine), round(seconds, 3)
+    return Summary(runner.tally.done, kept, codes.total(), reasons, seconds, *paths, confined=confinement())
 
 
 def _interrupted(batch: Batch, runner: Runner, tasks: int) -> TryAgain:

@@ -16,13 +16,13 @@ from typing import Literal
 from assetpipe.batch.journal import Journal
 from assetpipe.batch.machine import free_memory, processes, share_cores, usable_cores
 from assetpipe.batch.order import Order
-from assetpipe.batch.sandbox import landlock
 from assetpipe.batch.settle import alone, settle
 from assetpipe.batch.shelf import entry, sweep, tidy
 from assetpipe.batch.tasks import Batch, Task, duration
 from assetpipe.batch.trays import Trays
 from assetpipe.batch.worker import NURSERY, Verdict, Worker
 from assetpipe.log import Event, Kind
+from assetpipe.sandbox import confinement, unconfined
 
 TICK = 0.1
 """Seconds that the loop sleeps when nobody says anything."""
@@ -36,7 +36,6 @@ SLACK = 1.25
 """RLIMIT_DATA over the limit that is measured: what is reserved and never touched counts there."""
 BASE = 500_000_000
 """Bytes that an interpreter and its libraries reserve."""
-UNCONFINED = "this kernel has no Landlock, or it is off: whoever takes over a build can read what you can"
 
 
 @dataclass
@@ -66,8 +65,8 @@ class Runner:
 
     def run(self) -> bool:
         """Until all is settled, or we are to drain; True when nothing is left. No child outlives this call."""
-        if not landlock():
-            self._batch.report(Event("warning", "", UNCONFINED))
+        if fault := unconfined():
+            self._batch.report(Event("warning", "", fault))
         with self._trays:
             return self._run()
 
@@ -179,6 +178,8 @@ class Runner:
                 self._settle(replace(task, seconds=seconds, peak=peak), worker.verdict(), worker)
 
     def _settle(self, task: Task, verdict: Verdict, worker: Worker) -> None:
+        if task.stage == "build":
+            verdict = replace(verdict, outcome=verdict.outcome.model_copy(update={"confined": confinement()}))
         if self._batch.drain() and verdict.state not in ("done", "failed"):
             verdict = replace(verdict, state="aside")  # whoever stops us may have stopped it too
         state = settle(task, verdict, self._rules, to=self._batch.to, now=time.monotonic())

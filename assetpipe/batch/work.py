@@ -36,6 +36,7 @@ from assetpipe.errors import AssetpipeError, ServiceUnavailable, SourceError, Tr
 from assetpipe.log import Event, Report, silent
 from assetpipe.manifest import Manifest
 from assetpipe.publishing import Run as Shop
+from assetpipe.sandbox import unconfined
 from assetpipe.stages.shelf import Shelf
 
 FINISH = 8.0
@@ -97,6 +98,8 @@ def do_work(work: Work, shop: Shop, drain: Drain) -> Worked:
     """Until every asset is done or failed, by us or by others, or we are to drain. Index and caches are shared with all
     other workers: whoever's turn it is sees to them for all."""
     shop = replace(shop, rounds=Rounds(shop.store, shop.settings.index_seconds))
+    if fault := unconfined():
+        work.report(Event("warning", "", fault))
     leases = Leases(shop.store, work.run, work.holder, work.lease)
     with Trays(work.shelf, work.report) as trays:
         return _do(_Desk(work, shop, drain, leases, int(free_memory() * SHARE), trays))

@@ -164,6 +164,7 @@ def _show(summary: Summary) -> None:
     for code, count in summary.reasons:
         table.add_row("", f"{count:,} {code}")
     table.add_row("time", duration(summary.seconds))
+    table.add_row("confined", f"by {summary.confined}" if summary.confined else "builds were not confined")
     table.add_row("index", str(summary.index))
     if summary.quarantined:
         table.add_row("failures", str(summary.quarantine))

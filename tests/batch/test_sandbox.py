@@ -15,16 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from assetpipe.batch.calls import work_batch
 from assetpipe.batch.plan import Item
 from assetpipe.batch.run import carry_out
 from tests.batch.nights import batch, items
+from tests.commands import run
 
 PROBE = """
 import json, os, signal, socket, sys, tempfile
 from pathlib import Path
 from assetpipe.batch.order import Order
 from assetpipe.batch.rights import rights_of
-from assetpipe.batch.sandbox import confine
+from assetpipe.sandbox import confine
 wanted, within = json.loads(sys.argv[1]), sys.argv[2] == "within"
 folder = Path.cwd()
 if within:
@@ -171,14 +173,37 @@ def test_without_it_every_canary_is_found(place: Place) -> None:
     assert {said[f"+{path}"] for path in place.forbidden} == {"done"}
 
 
-def test_a_kernel_without_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once a run, and the run goes on; with it nothing is said."""
-    for version, said in ((0, 1), (7, 0)):
-        heard: list[str] = []
-        monkeypatch.setattr("assetpipe.batch.runner.landlock", lambda version=version: version)
-        wanted = batch(tmp_path / f"out-{version}", items(tmp_path / "in", ["a", "b"]))
-        assert carry_out(replace(wanted, report=lambda event: heard.append(event.message))).done == 2  # noqa: B023
-        assert sum("Landlock" in each for each in heard) == said
+@pytest.mark.parametrize(
+    ("version", "switch", "said", "by"),
+    [(0, "", "no Landlock", ""), (7, "", "", "Landlock 7"), (7, "off", "ASSETPIPE_SANDBOX=off", "")],
+)
+def test_builds_that_nothing_confines_are_said(
+    version: int, switch: str, said: str, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a run, and once a worker's slice, which go on; the summary and each asset's line say what it was. With it
+    nothing is said."""
+    monkeypatch.setattr("assetpipe.sandbox.landlock", lambda: version)
+    monkeypatch.setenv("ASSETPIPE_SANDBOX", switch)
+    heard: list[str] = []
+    wanted = batch(tmp_path / "out", items(tmp_path / "in", ["a", "crash"]))
+    summary = carry_out(replace(wanted, report=lambda event: heard.append(event.message)))
+    assert (summary.done, summary.confined) == (1, by)
+    assert [said in each for each in heard if "confined" in each] == [True] * bool(said)
+    lines = [json.loads(line) for line in summary.results.read_text().splitlines()]
+    assert [line["confined"] for line in lines] == [by, by]
+    (tmp_path / "none.jsonl").write_text("")
+    work_batch(
+        tmp_path / "none.jsonl", to=str(tmp_path / "store"), run="none", report=lambda e: heard.append(e.message)
+    )
+    assert sum("confined" in each for each in heard) == 2 * bool(said)
+
+
+def test_doctor_says_whether_builds_are_confined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the run does, with the cure; a machine without is no broken one."""
+    monkeypatch.setattr("assetpipe.sandbox.landlock", lambda: 0)
+    done = run("doctor", "--json")
+    (line,) = [each for each in json.loads(done.out)["items"] if each["name"] == "sandbox"]
+    assert (line["state"], "no Landlock" in line["detail"], "5.13" in line["cure"]) == ("absent", True, True)
 
 
 def test_a_source_in_a_home_shows_what_is_not_hidden(place: Place) -> None:
