@@ -86,8 +86,9 @@ class Store(Protocol):
     def stat(self, key: str) -> Stat | None: ...
 
     def list(self, prefix: str) -> Iterator[Stat]:
-        """In the order of the keys' UTF-8. What was there all the while is listed exactly once; half-written and
-        internal files never are. `sha256` may be "" where the store does not list it."""
+        """In the order of the keys' UTF-8. What was there all the while is listed exactly once, and what a write that
+        had returned before has made; half-written and internal files never are. `sha256` may be "" where the store does
+        not list it; all else is what `stat` says."""
         ...
 
     def delete(self, key: str, version: str) -> bool:
