@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from assetpipe.errors import AssetpipeError, MissingFile, UsageError
+from assetpipe.batch.lists import read_rows
+from assetpipe.errors import AssetpipeError, MissingFile
 
 LISTS = (".csv", ".jsonl")
-COLUMNS = ("source", "asset", "category", "config")
-PLANNED = ("bytes", "sha256", "seconds", "memory_mb")
-"""Columns of a plan: it may be planned again, and these are found anew."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +98,7 @@ def _absolute(path: Path) -> str:
 
 def _listed(path: Path) -> Iterator[Found]:
     """Names in a list are relative to its folder."""
-    for place, row in _rows(path):
-        said = {key: str(row[key]) for key in COLUMNS if row.get(key)}
-        unknown = sorted(str(key) for key in row if key not in (*COLUMNS, *PLANNED))
-        if unknown or "source" not in said:
-            fault = f"unknown column {unknown[0]}" if unknown else "no source"
-            raise UsageError("E_LIST", f"{place}: {fault}", hint=f"columns are {', '.join(COLUMNS)}")
+    for _, said in read_rows(path):
         config = said.get("config")
         if config and not is_remote(config):
             said["config"] = _absolute(path.parent / config)
@@ -126,28 +115,6 @@ def _entry(folder: Path, said: dict[str, str]) -> Iterator[Found]:
         yield Found(source, found[0].bytes, **said)
     else:
         yield _file(folder / source, said)
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The place of each row, and the row."""
-    text = path.read_text(encoding="utf-8-sig")
-    if path.suffix.lower() == ".csv":
-        for number, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
-            yield f"{path}: line {number}", row
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            yield f"{path}: line {number}", _parsed(line, f"{path}: line {number}")
-
-
-def _parsed(line: str, place: str) -> Mapping[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise UsageError("E_LIST", f"{place}: not JSON: {error}", hint="one JSON object a line") from None
-    if not isinstance(row, dict):
-        raise UsageError("E_LIST", f"{place}: not a JSON object", hint=f"keys are {', '.join(COLUMNS)}")
-    return row
 
 
 def _bucket(url: str) -> Iterator[Found]:

@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from assetpipe.batch.order import LevelFacts, Outcome
 
 State = Literal["built", "done", "quarantined"]
-SCHEMA = """
+VERSION = 1
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS asset (
   asset TEXT PRIMARY KEY, source TEXT NOT NULL, identity TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL,
   seconds REAL NOT NULL, peak_mb INTEGER NOT NULL, outcome TEXT NOT NULL, repro TEXT NOT NULL, log TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, ended INTEGER NOT NULL);
-PRAGMA user_version = 1;
+PRAGMA user_version = {VERSION};
 """
 
 
@@ -51,6 +54,9 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._base = sqlite3.connect(path, isolation_level=None)
+        (version,) = self._base.execute("PRAGMA user_version").fetchone()
+        if version not in (0, VERSION):
+            raise sqlite3.DatabaseError(f"is of form {version}, this version of assetpipe knows {VERSION}")
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = NORMAL")
         self._base.executescript(SCHEMA)
@@ -101,6 +107,10 @@ class Journal:
 
 def _entry(row: tuple[str, ...]) -> Entry:
     asset, source, identity, state, attempts, seconds, peak_mb, outcome, repro, log = row
+    try:
+        said = Outcome.model_validate_json(outcome)
+    except ValidationError:
+        raise sqlite3.DatabaseError(f"the line of {asset} is damaged") from None
     return Entry(
         asset,
         source,
@@ -109,7 +119,7 @@ def _entry(row: tuple[str, ...]) -> Entry:
         int(attempts),
         float(seconds),
         int(peak_mb),
-        Outcome.model_validate_json(outcome),
+        said,
         repro,
         log,
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import pytest
 from assetpipe.batch.gauge import gauged
 from assetpipe.batch.machine import free_memory, processes, share_cores
 from assetpipe.batch.run import carry_out
-from assetpipe.errors import TryAgain
+from assetpipe.errors import LimitExceeded, TryAgain
 from assetpipe.log import Event
 from tests.batch.nights import batch, items, read_journal, start_runner, started
 from tests.commands import run
@@ -217,6 +219,32 @@ def test_the_command_says_what_came_of_each(tmp_path: Path) -> None:
     assert {each["asset"] for each in said if each["kind"] == "failed"} == {"cut", "short"}
     assert said[-1]["message"].startswith("2 of 2, 2 failed")
     assert "quarantined  2" in done.err
+
+
+@pytest.mark.parametrize(
+    ("harm", "fault"),
+    [
+        ("PRAGMA user_version = 9", "is of form 9"),
+        ("UPDATE asset SET outcome = '{' WHERE asset = 'a'", "the line of a is damaged"),
+        (b"nothing of the kind" * 1_000, "not a database"),
+    ],
+)
+def test_a_journal_that_cannot_be_believed_is_named(harm: str | bytes, fault: str, tmp_path: Path) -> None:
+    """Of another version, or damaged: nothing is built, the message has its place; without it the bundles are built
+    anew."""
+    out, wanted = tmp_path / "out", items(tmp_path / "in", ["a"])
+    carry_out(batch(out, wanted))
+    journal = out / ".batch" / "journal.sqlite"
+    if isinstance(harm, bytes):
+        journal.write_bytes(harm)
+    else:
+        with closing(sqlite3.connect(journal, isolation_level=None)) as base:
+            base.execute(harm)
+    with pytest.raises(LimitExceeded, match=f"journal.sqlite: .*{fault}"):
+        carry_out(batch(out, wanted))
+    assert started(out) == ["a"]
+    journal.unlink()
+    assert carry_out(batch(out, wanted)).done == 1
 
 
 def test_two_runners_do_not_share_a_folder(tmp_path: Path) -> None:
