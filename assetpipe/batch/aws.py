@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from assetpipe.batch.cloud import BatchClient, read_bytes
+from assetpipe.batch.cloud import Answer, BatchClient, read_bytes
 from assetpipe.batch.lease import FOLDER
 from assetpipe.batch.plan import Item, plan_bytes
 from assetpipe.batch.remote import split_url
@@ -25,7 +25,7 @@ from assetpipe.config import Batch, Config, Publish
 from assetpipe.delivery.faults import explaining
 from assetpipe.delivery.store import Item as StoreItem
 from assetpipe.delivery.store import Store
-from assetpipe.errors import ConfigError, UsageError
+from assetpipe.errors import ConfigError, ServiceUnavailable, UsageError
 from assetpipe.stages.open_shelf import OFF
 from assetpipe.version import __version__
 
@@ -100,8 +100,7 @@ def submit(items: Sequence[Item], config: Config, ask: Ask) -> Submission:
     for number, job in enumerate(submission.jobs):
         if not job.id:
             request = _request(job, submission, config.batch, (*given, *ask.words))
-            with explaining("AWS Batch"):
-                answer = ask.client.submit_job(**request)
+            answer = _asked(ask.client, request)
             asked = [*submission.jobs]
             asked[number] = replace(job, id=str(answer["jobId"]))
             submission = replace(submission, jobs=tuple(asked))
@@ -125,6 +124,17 @@ def plan_jobs(items: Sequence[Item], config: Config, run: str = "") -> Submissio
     named = run or _name(items, config)
     parts = enumerate(parts_of(items, config.batch))
     return Submission(named, "", tuple(_job(part, number, named, config.batch) for number, part in parts))
+
+
+def _asked(client: BatchClient, request: Answer) -> Answer:
+    try:
+        with explaining("AWS Batch"):
+            return client.submit_job(**request)
+    except ServiceUnavailable as error:
+        if error.code != "E_STORE_REFUSED":
+            raise
+        cure = "are queue and job definition there, and of this region? ([batch], --queue, --job-definition)"
+        raise ConfigError("E_BATCH_REFUSED", error.message, hint=cure) from error
 
 
 def read_submission(store: Store, run: str) -> Submission | None:

@@ -226,7 +226,7 @@ def read(url: str) -> bytes:
 
 
 def test_what_cannot_work_is_refused_before_anything_is_written(bucket: str, config: Config) -> None:
-    """No queue, no assets, sources on this machine."""
+    """No queue, no assets, sources on this machine; what Batch does not know is said with where to look."""
     store = open_store(f"s3://{bucket}", config.publish)
     client = Checked()
     with pytest.raises(ConfigError, match="queue: is not set"):
@@ -237,6 +237,9 @@ def test_what_cannot_work_is_refused_before_anything_is_written(bucket: str, con
     with pytest.raises(UsageError, match=r"/models/ball\.glb: lies on this machine"):
         submit([local], config, Ask(client, store))
     assert list(store.list("")) == []
+    with pytest.raises(ConfigError, match="Job definition nothing does not exist") as refused:
+        submit(items(bucket, 1), with_batch({"queue": "nothing", "job_definition": "nothing"}), Ask(client, store))
+    assert (refused.value.code, "--queue" in refused.value.hint) == ("E_BATCH_REFUSED", True)
     with pytest.raises(MissingFile, match="no run nowhere"):
         status_of("nowhere", Sources(store, client))
 
