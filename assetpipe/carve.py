@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from threading import RLock
 
 from assetpipe.asset import Deviation, Image, Lod, Scene
 from assetpipe.atlas import Merged, Pictures, Sizes, merge
@@ -47,6 +48,8 @@ from assetpipe.textures import TextureCache, decoded, image_info
 ASTRAY = 1.25
 """Times the error that was asked for: beyond, a level says how far it strays."""
 NOTHING_KEPT = Kept()
+SAYING = RLock()
+"""Levels are encoded at the same time; who listens hears one event after the other."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Job:
         return self.folder.name
 
     def say(self, kind: Kind, message: str, fraction: float = 0.0) -> None:
-        self.report(Event(kind, self.asset, message, fraction))
+        with SAYING:
+            self.report(Event(kind, self.asset, message, fraction))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ open ─ carve (read to levels) ─▶ per level: textures ─ encode ─ fit �
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,6 +30,8 @@ from assetpipe.version import __version__
 REPORT, POSTER = "report.html", "poster.webp"
 ENCODING = frozenset({"format", "colour_quality", "data_quality", "min_quality", "min_px", "power_of_two"})
 """What encoding asks of [textures]; all else there was decided before."""
+AT_A_TIME = 2
+"""Levels that are encoded."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def make_bundle(job: Job, source: Source, kept: Kept = NOTHING_KEPT) -> tuple[di
     """All files of the bundle but the manifest, and the manifest; nothing is written but what is kept of stages."""
     textures = TextureCache()
     carved = carve(job, source, textures, kept)
-    glbs = list(_encode(job, carved, textures, kept))
+    glbs = _encode(job, carved, textures, kept)
     poster = _poster(job, glbs, kept)
     files = {**{f"{glb.level}.glb": glb.data for glb in glbs}, POSTER: poster}
     measured = zip(glbs, carved.deviations, carved.overlaps, strict=True)
@@ -128,12 +130,18 @@ def _kept(job: Job, source: Source) -> Kept:
     return Kept(job.shelf, str(source.files[0].sha256), say, afresh=job.force) if job.shelf else NOTHING_KEPT
 
 
-def _encode(job: Job, carved: Carved, textures: TextureCache, kept: Kept) -> Iterator[Glb]:
-    """Fine to coarse; textures are decoded once for all levels."""
-    for at, lod in enumerate(carved.lods):
+def _encode(job: Job, carved: Carved, textures: TextureCache, kept: Kept) -> list[Glb]:
+    """Fine to coarse, two at a time: a level's geometry is encoded by one core, and its largest picture holds up the
+    rest. Textures are decoded once for all levels."""
+
+    def through(at: int) -> Glb:
+        lod = carved.lods[at]
         key = _encode_key(job.config, lod, kept) if kept.shelf else ""
         make = partial(_encoded, job, lod, textures, 0.4 + 0.5 * at / len(carved.lods))
-        yield kept.through(key, make, glb_codec(lod))
+        return kept.through(key, make, glb_codec(lod))
+
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        return list(pool.map(through, range(len(carved.lods))))
 
 
 def _encoded(job: Job, lod: Lod, textures: TextureCache, fraction: float) -> Glb:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any, Generic, TypeVar
 
 from assetpipe.errors import AssetpipeError
@@ -39,6 +40,8 @@ class Kept:
     digests: Digests = field(default_factory=Digests, compare=False)
     _lost: list[str] = field(default_factory=list, repr=False, compare=False)
     """Why the shelf is of no use any more; whoever cannot be reached is not asked ten times."""
+    _turn: RLock = field(default_factory=RLock, repr=False, compare=False)
+    """Levels are made at the same time; the shelf may be a pipe, and has one reader and writer at a time."""
 
     def through(
         self,
@@ -49,11 +52,13 @@ class Kept:
         fits: Callable[[Result], bool] = lambda _result: True,
     ) -> Result:
         """`fits`: whether what was kept is of use; where it is not, the new one takes its place."""
-        found = self._take(key, codec)
+        with self._turn:
+            found = self._take(key, codec)
         if found is not None and fits(found):
             return found
         made = make()
-        self._keep(key, made, codec)
+        with self._turn:
+            self._keep(key, made, codec)
         return made
 
     def tidy(self) -> None:

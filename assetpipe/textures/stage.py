@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Semaphore
 from typing import TypeVar
 
 from assetpipe.asset import Image, Scene
@@ -18,6 +19,8 @@ Result = TypeVar("Result")
 
 # An encoder is single-threaded and holds one image's working set: two at a time fill small machines within memory.
 THREADS = 2
+AT_WORK = Semaphore(THREADS)
+"""For all levels together, which may be encoded at the same time."""
 
 
 def encode_textures(scene: Scene, target: TextureTarget, cache: TextureCache, *, threads: int = THREADS) -> Scene:
@@ -51,7 +54,8 @@ def _each_group(
 
     def run(group: tuple[ImageUse, list[int]]) -> tuple[list[int], Result]:
         use, indices = group
-        return indices, work(scene.images[indices[0]], image_label(scene, indices[0]), use, target, cache)
+        with AT_WORK:
+            return indices, work(scene.images[indices[0]], image_label(scene, indices[0]), use, target, cache)
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(run, groups))
