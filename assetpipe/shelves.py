@@ -85,9 +85,11 @@ def clear(run: Run, days: float, *, dry_run: bool) -> Cleared:
 
 def finish(run: Run, category: str | None, *, dry_run: bool) -> tuple[Waiting, ...]:
     """Go the rounds that are left, and bring up the replica. What was left; TryAgain where somebody may be at it."""
-    asked = [_category(category)] if category else None
+    asked = [_category(category)] if category is not None else None
     every = run.settings.index_seconds
     found = tuple(waiting(run.store, run.catalog, every, asked))
+    if category is not None and not found:
+        _refuse_unknown(run, category)
     if dry_run:
         return found
     run.rounds = Rounds(run.store, every)
@@ -103,7 +105,7 @@ def finish(run: Run, category: str | None, *, dry_run: bool) -> tuple[Waiting, .
 
 def newest(catalog: Catalog, category: str | None, status: Status | None) -> Iterator[Entry]:
     """Of one category or of all, newest first."""
-    names = [_category(category)] if category else catalog.categories()
+    names = [_category(category)] if category is not None else catalog.categories()
     streams = [_stream(catalog, name, status) for name in names]
     return heapq.merge(*streams, key=lambda entry: (entry.updated, entry.asset), reverse=True)
 
@@ -135,8 +137,10 @@ def find(catalog: Catalog, place: str, name: str) -> Keys:
 
 def tend(run: Run, category: str | None, *, mend: bool, discard: bool = False) -> Tended:
     """Verify; where something was mended, verify again, for what is said is what was seen."""
-    name = _category(category) if category else ""
+    name = _category(category) if category is not None else ""
     first = verify(run.store, run.catalog, run.settings, category=name, mend=mend, discard=discard, report=run.report)
+    if name and not first.objects:
+        _refuse_unknown(run, name)
     lag = _lag(run, name, mend=mend)
     first = replace(first, faults=(*first.faults, *lag))
     if not ((mend or discard) and first.faults):
@@ -174,6 +178,14 @@ def _cure(faults: Sequence[Fault]) -> str:
     if all(fault.kind == "stale" for fault in faults):
         return "`assetpipe catalog verify --mend` makes catalog and indexes again from what is published"
     return "publish the bundle again, which sends what is missing; before that, --discard removes what is damaged"
+
+
+def _refuse_unknown(run: Run, category: str) -> None:
+    """One that is misspelt has no faults, and no round that is left: silence would be taken for health."""
+    known = run.catalog.categories()
+    if category not in known:
+        hint = f"there are: {', '.join(known[:20])}" if known else "nothing is published there at all"
+        raise UsageError("E_NOT_PUBLISHED", f"{run.store.url}: nothing is published in {category}", hint=hint)
 
 
 def _category(category: str) -> str:

@@ -93,6 +93,8 @@ def s3_client(settings: Access, patience: Patience = PATIENCE) -> S3Client:
     client: Any = _client("s3", settings.region or (HOME if foreign else ""), settings.endpoint_url, config)
     client.meta.events.register("needs-retry.s3", partial(_again, patience.tries))
     client.meta.events.register("before-call.s3", _send_small_at_once)
+    if foreign:
+        client.meta.events.register_last("before-parameter-build.s3", _stay_here)
     return cast("S3Client", client)
 
 
@@ -126,6 +128,12 @@ def _again(tries: int, attempts: int, response: Any, **_: object) -> float | Non
     if response[0].status_code != 429 and code not in DAMAGED:
         return None
     return random.random() * min(2.0 ** (attempts - 1), 20.0)  # noqa: S311  as botocore's own
+
+
+def _stay_here(context: Any, **_: object) -> None:
+    """A server that was named has no other regions. Where it answers 301 (http in place of https, say) botocore would
+    ask it for the bucket's region, which is answered 301, until the stack is full."""
+    context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _send_small_at_once(params: Any, **_: object) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from assetpipe.errors import (
     AssetpipeError,
@@ -73,6 +74,11 @@ def explaining(place: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise explained(error, place) from error
+    except (ResponseParserError, KeyError) as error:
+        hint = "is the endpoint one of S3? A proxy, a login page or another web server may have answered"
+        raise ServiceUnavailable(
+            "E_STORE_ANSWER", f"{place}: the answer is none of the service's", hint=hint
+        ) from error
 
 
 def explained(error: BotoCoreError | ClientError, place: str) -> AssetpipeError:
@@ -93,7 +99,9 @@ def was_sent_again(error: ClientError) -> bool:
 
 
 def may_pass(error: ClientError) -> bool:
-    return status_of(error) >= 500 or code_of(error) in THROTTLED or status_of(error) == 429
+    return (
+        (status_of(error) >= 500 and status_of(error) != 501) or code_of(error) in THROTTLED or status_of(error) == 429
+    )
 
 
 def redacted(text: str) -> str:
@@ -116,7 +124,11 @@ def _answered(error: ClientError, place: str) -> AssetpipeError:
         return NotPermitted("E_STORE_DENIED", f"{place}: {said}", hint=f"allow {missing_action(error)}")
     if code in ELSEWHERE:
         region = _headers(error).get("x-amz-bucket-region", "")
-        cure = f'set [publish] region = "{region}"' if region else "set [publish] region to the bucket's"
+        cure = (
+            f'set [publish] region = "{region}"'
+            if region
+            else "set [publish] region to the bucket's, or https in endpoint_url"
+        )
         return ConfigError("E_STORE_REGION", f"{place}: the bucket is in another region", hint=cure)
     return _refused(error, place)
 

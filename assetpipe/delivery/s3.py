@@ -122,6 +122,8 @@ class S3Store:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
         with explaining(place(self, prefix)):
             for page in pages:
+                if not page.keys() & {"Name", "IsTruncated", "KeyCount"}:
+                    raise KeyError("ListBucketResult")  # of any XML, a login page's, botocore makes a list of nothing
                 for found in page.get("Contents", []):
                     if found["Key"].endswith("/"):  # consoles make such objects and call them folders
                         continue

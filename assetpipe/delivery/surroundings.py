@@ -41,7 +41,7 @@ class Bucket:
         answer = self._ask(
             lambda: self.store.client.get_public_access_block(Bucket=self.store.bucket), "PublicAccessBlock"
         )
-        blocks = answer["PublicAccessBlockConfiguration"] if answer else {}
+        blocks = answer.get("PublicAccessBlockConfiguration", {}) if answer else {}
         off = [name for name in BLOCKS if not blocks.get(name)]
         if off:
             cure = "aws s3api put-public-access-block: CloudFront reads through its origin access control, nobody else"
@@ -50,7 +50,7 @@ class Bucket:
 
     def cors(self) -> str:
         answer = self._ask(lambda: self.store.client.get_bucket_cors(Bucket=self.store.bucket), "CORSConfiguration")
-        rules: list[Any] = answer["CORSRules"] if answer else []
+        rules: list[Any] = answer.get("CORSRules", []) if answer else []
         origins = sorted(
             {origin for rule in rules if "GET" in rule["AllowedMethods"] for origin in rule["AllowedOrigins"]}
         )
@@ -62,7 +62,7 @@ class Bucket:
     def lifecycle(self) -> str:
         call = self.store.client.get_bucket_lifecycle_configuration
         answer = self._ask(lambda: call(Bucket=self.store.bucket), "LifecycleConfiguration")
-        rules: list[Any] = answer["Rules"] if answer else []
+        rules: list[Any] = answer.get("Rules", []) if answer else []
         enabled = [rule for rule in rules if rule["Status"] == "Enabled"]
         ends = [rule["AbortIncompleteMultipartUpload"] for rule in enabled if "AbortIncompleteMultipartUpload" in rule]
         if not ends:

@@ -89,5 +89,11 @@ def test_one_category_is_finished_whatever_is_known_of_it(stopped: FolderStore, 
     assert stopped.read("furniture/manifest/index.json") is None
     assert run("catalog", "finish", "--store", store, "--category", "furniture").code == 0
     assert stopped.read("furniture/manifest/index.json")
-    refused = run("catalog", "finish", "--store", store, "--category", "Möbel")
-    assert (refused.code, "cannot be a category" in refused.err) == (2, True)
+    for name, said in (
+        ("Möbel", "cannot be a category"),
+        ("", "cannot be a category"),
+        ("sofas", "there are: furniture"),
+    ):
+        for command in ("finish", "verify"):
+            refused = run("catalog", command, "--store", store, "--category", name)
+            assert (refused.code, said in refused.err) == (2, True), refused.err
