@@ -208,7 +208,9 @@ def test_killed_at_any_call_many_are_finished_by_a_rerun(tmp_path: Path) -> None
     for fault in sites[:: rounds(9, 1)]:
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(before, place)
-        assert in_child(lambda fault=fault: publish(place, given, fault)) == -signal.SIGKILL  # type: ignore[misc]
+        status = in_child(lambda fault=fault: publish(place, given, fault))  # type: ignore[misc]
+        left = fault.what == "kill after" and counting.log[fault.at - 1].startswith("list")  # before its end
+        assert status == -signal.SIGKILL or (left and status == 0)
         assert faults(place / "store", world(place)[1]) == [], f"{fault.what} {counting.log[fault.at - 1]}"
         publish(place, given)
         assert settled(place / "store", world(place)[1]) == []
