@@ -6,11 +6,9 @@ from __future__ import annotations
 import warp as wp
 
 from assetpipe.kernels import EXACT
+from assetpipe.queries.texels import mip, moved, wrapped
 
 wp.set_module_options(EXACT)
-
-CLAMP = wp.constant(33071)
-MIRROR = wp.constant(33648)
 
 
 @wp.struct
@@ -52,21 +50,6 @@ class Library:
 
 
 @wp.func
-def _wrapped(i: int, size: int, wrap: int) -> int:
-    if wrap == CLAMP:
-        return wp.clamp(i, 0, size - 1)
-    period = size
-    if wrap == MIRROR:
-        period = 2 * size
-    j = i % period
-    if j < 0:
-        j = j + period
-    if j >= size:
-        j = period - 1 - j
-    return j
-
-
-@wp.func
 def _texel(library: Library, pyramid: Pyramid, start: wp.int64, at: int) -> wp.vec4:
     i = start + wp.int64(at) * wp.int64(pyramid.channels)
     a = wp.float32(1.0)
@@ -92,20 +75,12 @@ def _bilinear(library: Library, pyramid: Pyramid, level: int, uv: wp.vec2) -> wp
     x = uv[0] * float(width) - 0.5
     y = uv[1] * float(height) - 0.5
     s, t = x - wp.floor(x), y - wp.floor(y)
-    x0, x1 = _wrapped(int(wp.floor(x)), width, pyramid.wrap_u), _wrapped(int(wp.floor(x)) + 1, width, pyramid.wrap_u)
-    y0 = _wrapped(int(wp.floor(y)), height, pyramid.wrap_v) * width
-    y1 = _wrapped(int(wp.floor(y)) + 1, height, pyramid.wrap_v) * width
+    x0, x1 = wrapped(int(wp.floor(x)), width, pyramid.wrap_u), wrapped(int(wp.floor(x)) + 1, width, pyramid.wrap_u)
+    y0 = wrapped(int(wp.floor(y)), height, pyramid.wrap_v) * width
+    y1 = wrapped(int(wp.floor(y)) + 1, height, pyramid.wrap_v) * width
     upper = _texel(library, pyramid, start, y0 + x0) * (1.0 - s) + _texel(library, pyramid, start, y0 + x1) * s
     lower = _texel(library, pyramid, start, y1 + x0) * (1.0 - s) + _texel(library, pyramid, start, y1 + x1) * s
     return upper * (1.0 - t) + lower * t
-
-
-@wp.func
-def _near(x: float, wrap: int) -> float:
-    """Far outside its range a float has no texels left: the same place, nearer to the origin. 2 keeps mirrors apart."""
-    if wrap == CLAMP:
-        return wp.clamp(x, 0.0, 1.0)
-    return x - 2.0 * wp.floor(x * 0.5)
 
 
 @wp.func
@@ -114,20 +89,12 @@ def look_up(library: Library, slot: Slot, uv: wp.vec2, footprint: float) -> wp.v
     if slot.texture < 0:
         return wp.vec4(1.0, 1.0, 1.0, 1.0)
     pyramid = library.pyramids[slot.texture]
-    moved = wp.vec2(
-        _near(slot.turn[0] * uv[0] + slot.turn[1] * uv[1] + slot.move[0], pyramid.wrap_u),
-        _near(slot.turn[2] * uv[0] + slot.turn[3] * uv[1] + slot.move[1], pyramid.wrap_v),
-    )
-    stretch = wp.sqrt(wp.abs(slot.turn[0] * slot.turn[3] - slot.turn[1] * slot.turn[2]))
-    texels = footprint * stretch * wp.sqrt(float(pyramid.width) * float(pyramid.height))
-    level = wp.int32(0)
-    while texels >= 2.0 and level < pyramid.levels - 1:
-        texels = texels * 0.5
-        level = level + 1
-    blend = wp.clamp(texels - 1.0, 0.0, 1.0)
-    fine = _bilinear(library, pyramid, level, moved)
-    if blend > 0.0 and level < pyramid.levels - 1:
-        return fine * (1.0 - blend) + _bilinear(library, pyramid, level + 1, moved) * blend
+    at = moved(uv, slot.turn, slot.move, pyramid.wrap_u, pyramid.wrap_v)
+    between = mip(footprint, slot.turn, pyramid.width, pyramid.height, pyramid.levels)
+    level, blend = int(between[0]), between[1]
+    fine = _bilinear(library, pyramid, level, at)
+    if blend > 0.0:
+        return fine * (1.0 - blend) + _bilinear(library, pyramid, level + 1, at) * blend
     return fine
 
 

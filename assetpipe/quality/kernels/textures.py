@@ -5,11 +5,9 @@ from __future__ import annotations
 import warp as wp
 
 from assetpipe.kernels import EXACT
+from assetpipe.queries.texels import mip, moved, wrapped
 
 wp.set_module_options(EXACT)
-
-CLAMP = wp.constant(33071)
-MIRROR = wp.constant(33648)
 
 
 @wp.struct
@@ -46,22 +44,6 @@ class Library:
 
 
 @wp.func
-def _wrapped(i: int, size: int, wrap: int) -> int:
-    if wrap == CLAMP:
-        return wp.clamp(i, 0, size - 1)
-    j = i % size
-    if j < 0:
-        j = j + size
-    if wrap == MIRROR:
-        k = i / size
-        if i < 0:
-            k = (i + 1) / size - 1
-        if k % 2 != 0:
-            j = size - 1 - j
-    return j
-
-
-@wp.func
 def _texel(library: Library, at: int, srgb: bool) -> wp.vec4:
     packed = library.texels[at]
     r = int(packed & wp.uint32(255))
@@ -86,10 +68,10 @@ def _bilinear(library: Library, pyramid: Pyramid, level: int, uv: wp.vec2, srgb:
     y = uv[1] * float(height) - 0.5
     left, top = int(wp.floor(x)), int(wp.floor(y))
     s, t = x - wp.floor(x), y - wp.floor(y)
-    x0 = _wrapped(left, width, pyramid.wrap_u)
-    x1 = _wrapped(left + 1, width, pyramid.wrap_u)
-    y0 = start + _wrapped(top, height, pyramid.wrap_v) * width
-    y1 = start + _wrapped(top + 1, height, pyramid.wrap_v) * width
+    x0 = wrapped(left, width, pyramid.wrap_u)
+    x1 = wrapped(left + 1, width, pyramid.wrap_u)
+    y0 = start + wrapped(top, height, pyramid.wrap_v) * width
+    y1 = start + wrapped(top + 1, height, pyramid.wrap_v) * width
     upper = _texel(library, y0 + x0, srgb) * (1.0 - s) + _texel(library, y0 + x1, srgb) * s
     lower = _texel(library, y1 + x0, srgb) * (1.0 - s) + _texel(library, y1 + x1, srgb) * s
     return upper * (1.0 - t) + lower * t
@@ -100,25 +82,11 @@ def sample(library: Library, slot: Slot, uv: wp.vec2, footprint: float, srgb: bo
     """`footprint`: how far apart neighbouring samples lie in UV units. White without a texture."""
     if slot.texture < 0:
         return wp.vec4(1.0, 1.0, 1.0, 1.0)
-    moved = wp.vec2(
-        slot.turn[0] * uv[0] + slot.turn[1] * uv[1] + slot.move[0],
-        slot.turn[2] * uv[0] + slot.turn[3] * uv[1] + slot.move[1],
-    )
-    # Far outside its range a float has no texels left: the same place, nearer to the origin (2 keeps mirrors apart).
-    moved = wp.vec2(moved[0] - 2.0 * wp.floor(moved[0] * 0.5), moved[1] - 2.0 * wp.floor(moved[1] * 0.5))
     pyramid = library.pyramids[slot.texture]
-    if pyramid.wrap_u == CLAMP:
-        moved = wp.vec2(wp.clamp(slot.turn[0] * uv[0] + slot.turn[1] * uv[1] + slot.move[0], 0.0, 1.0), moved[1])
-    if pyramid.wrap_v == CLAMP:
-        moved = wp.vec2(moved[0], wp.clamp(slot.turn[2] * uv[0] + slot.turn[3] * uv[1] + slot.move[1], 0.0, 1.0))
-    stretch = wp.sqrt(wp.abs(slot.turn[0] * slot.turn[3] - slot.turn[1] * slot.turn[2]))
-    texels = footprint * stretch * wp.sqrt(float(pyramid.width) * float(pyramid.height))
-    level = wp.int32(0)
-    while texels >= 2.0 and level < pyramid.levels - 1:
-        texels = texels * 0.5
-        level = level + 1
-    blend = wp.clamp(texels - 1.0, 0.0, 1.0)
-    fine = _bilinear(library, pyramid, level, moved, srgb)
-    if blend > 0.0 and level < pyramid.levels - 1:
-        return fine * (1.0 - blend) + _bilinear(library, pyramid, level + 1, moved, srgb) * blend
+    at = moved(uv, slot.turn, slot.move, pyramid.wrap_u, pyramid.wrap_v)
+    between = mip(footprint, slot.turn, pyramid.width, pyramid.height, pyramid.levels)
+    level, blend = int(between[0]), between[1]
+    fine = _bilinear(library, pyramid, level, at, srgb)
+    if blend > 0.0:
+        return fine * (1.0 - blend) + _bilinear(library, pyramid, level + 1, at, srgb) * blend
     return fine

@@ -1,0 +1,61 @@
+"""Where a texture is read: wrapped, moved, between which of its halved copies. For kernels that bake and that draw."""
+
+from __future__ import annotations
+
+import warp as wp
+
+from assetpipe.kernels import EXACT
+
+wp.set_module_options(EXACT)
+
+CLAMP = wp.constant(33071)
+MIRROR = wp.constant(33648)
+
+
+@wp.func
+def wrapped(i: int, size: int, wrap: int) -> int:
+    """The texel that stands at `i`."""
+    if wrap == CLAMP:
+        return wp.clamp(i, 0, size - 1)
+    period = size
+    if wrap == MIRROR:
+        period = 2 * size
+    j = i % period
+    if j < 0:
+        j = j + period
+    if j >= size:
+        j = period - 1 - j
+    return j
+
+
+@wp.func
+def _near(x: float, wrap: int) -> float:
+    """Far outside its range a float has no texels left: the same place, nearer to the origin. 2 keeps mirrors apart."""
+    if wrap == CLAMP:
+        return wp.clamp(x, 0.0, 1.0)
+    return x - 2.0 * wp.floor(x * 0.5)
+
+
+@wp.func
+def moved(uv: wp.vec2, turn: wp.vec4, move: wp.vec2, wrap_u: int, wrap_v: int) -> wp.vec2:
+    """KHR_texture_transform: (u, v) -> (turn[0] u + turn[1] v, turn[2] u + turn[3] v) + move."""
+    return wp.vec2(
+        _near(turn[0] * uv[0] + turn[1] * uv[1] + move[0], wrap_u),
+        _near(turn[2] * uv[0] + turn[3] * uv[1] + move[1], wrap_v),
+    )
+
+
+@wp.func
+def mip(footprint: float, turn: wp.vec4, width: int, height: int, levels: int) -> wp.vec2:
+    """The copy to read, and how much of the next one is mixed in. `footprint`: how far apart neighbouring samples lie
+    in UV units."""
+    stretch = wp.sqrt(wp.abs(turn[0] * turn[3] - turn[1] * turn[2]))
+    texels = footprint * stretch * wp.sqrt(float(width) * float(height))
+    level = wp.int32(0)
+    while texels >= 2.0 and level < levels - 1:
+        texels = texels * 0.5
+        level = level + 1
+    blend = wp.float32(0.0)
+    if level < levels - 1:
+        blend = wp.clamp(texels - 1.0, 0.0, 1.0)
+    return wp.vec2(float(level), blend)
