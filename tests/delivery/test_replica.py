@@ -11,6 +11,7 @@ import pytest
 
 from assetpipe.config import Publish
 from assetpipe.delivery.catalog_memory import MemoryCatalog
+from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.memory import MemoryStore
 from assetpipe.delivery.open_store import open_store
 from assetpipe.delivery.replica import Replica
@@ -90,9 +91,15 @@ def test_the_other_region_shows_what_the_first_does(regions: Regions, tmp_path: 
         run = regions.run(catalog)
         run.publish(bundle(tmp_path, name, content=content))
         run.tell()
+    run = regions.run(catalog)
+    run.rollback(Keys("furniture", "chair"), None, dry_run=False)
+    run.tell()
+    assert json.loads(seen(regions.other)["furniture/manifest/chair.json"])["publication"]["status"] == "rolled_back"
     assert seen(regions.other) == seen(regions.first)
     assert findings(seen(regions.other), {}) == []
     assert "note: s3://" in regions.said[0]
+    regions.run(catalog).publish(bundle(tmp_path, "chair", content="two"))
+    assert Replica(regions.first, regions.other, 2).follow("furniture") == ["chair"]
     told = len(regions.said)
     run = regions.run(catalog)
     run.publish(bundle(tmp_path, "chair", content="two"))
