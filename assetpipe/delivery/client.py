@@ -19,9 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
-from assetpipe import __version__
 from assetpipe.delivery.faults import DAMAGED, explained
 from assetpipe.errors import ConfigError
+from assetpipe.version import __version__
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
