@@ -85,6 +85,10 @@ class Attempt:
     copy: Copy | None = None
     """That the next level's descent may go on from."""
 
+    @property
+    def triangles(self) -> int:
+        return drawn_triangles(self.level.scene)
+
     def __lt__(self, other: Attempt) -> bool:
         return self.level.deviation.max < other.level.deviation.max
 
@@ -104,16 +108,25 @@ def _levels(joined: Joined, targets: Sequence[Target]) -> Iterator[Decimated]:
     pieces = find_pieces(joined.surface)
     crowded = [crowded_out(pieces, target.triangles) for target in targets]
     plan = Plan(joined, targets, pieces, crowded, joined.surface)
+    finer: Attempt | None = None
     for group in _descents(crowded):
-        yield from (attempt.level for attempt in _settle(plan, group).values())
+        for attempt in _settle(plan, group, finer):
+            yield attempt.level
+            finer = attempt
 
 
-def _settle(plan: Plan, group: Sequence[int]) -> dict[int, Attempt]:
-    """Again, from the next finer level on, where levels strayed farther than they may."""
-    best = _descend(plan, group)
-    for finer, at in zip([None, *group], group, strict=False):
-        plan, best[at] = _again(plan, at, best[at], best[finer].copy if finer is not None else None)
-    return best
+def _settle(plan: Plan, group: Sequence[int], finer: Attempt | None) -> Iterator[Attempt]:
+    """Again, from the next finer level on, where levels strayed farther than they may. A finer level that has come to
+    fewer triangles, by a descent of its own or by going again, serves as this one too."""
+    first, after = _descend(plan, group), None
+    for at in group:
+        attempt = first[at]
+        if finer and finer.copy and attempt.triangles > finer.triangles:
+            plan, finer = _again(plan, at, _finish(plan, at, finer.copy), after)
+        else:
+            plan, finer = _again(plan, at, attempt, after)
+            after = finer.copy
+        yield finer
 
 
 def _again(plan: Plan, at: int, attempt: Attempt, after: Copy | None) -> tuple[Plan, Attempt]:
@@ -152,7 +165,7 @@ def _descend(plan: Plan, group: Sequence[int], after: Copy | None = None) -> dic
 def _finish(plan: Plan, at: int, copy: Copy) -> Attempt:
     target, crowded = plan.targets[at], plan.crowded[at]
     small = unseen(plan.pieces, 2 * target.error) & ~crowded
-    seen = replace(copy, surface=without(copy.surface, plan.pieces, small))
+    seen = replace(copy, surface=without(copy.surface, plan.pieces, small | crowded))
     notes = _notes(seen, target, int(small.sum()), int(crowded.sum()))
     return replace(_attempt(plan.joined, seen, notes, small | crowded, 2 * target.error), copy=copy)
 
