@@ -93,7 +93,7 @@ def make_sample(name: str, out: Path) -> Path:
 
 def judge(name: str, path: Path, out: Path, *, most_px: int) -> Iterator[Row]:
     say(f"{name}: building")
-    build(path, out=out / "levels", asset=name.lower(), config=CONFIG)
+    build(path, out=out / "levels", asset=name.lower(), config=CONFIG, force=True, cache="off")
     source = read(path)
     for level, settings in CONFIG.levels.items():
         start = time.perf_counter()
