@@ -80,7 +80,7 @@ def main() -> int:
 def compare(name: str, path: Path, out: Path, *, most_px: int) -> Iterator[Row]:
     config = load_config(None, category=CATEGORIES.get(name))
     say(f"{name}: building")
-    manifest = build(path, out=out / "materials", asset=name.lower(), config=config, force=True)
+    manifest = build(path, out=out / "materials", asset=name.lower(), config=config, force=True, cache="off")
     source = read(path, config)
     levels = [
         Level(each.name, each.triangles, each.bytes, min(config.levels[each.name].texture_px, SHOWN))
