@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from assetpipe.bundle import Bundle
-from assetpipe.delivery import doomed, publish
+from assetpipe.delivery import doomed, sending
 from assetpipe.delivery.catalog_memory import MemoryCatalog
 from assetpipe.delivery.doomed import GRACE, TAKE_OVER, Doomed, doomed_key, read_doomed, write_doomed
 from assetpipe.delivery.garbage import DAY, Collected, gc
@@ -382,7 +382,7 @@ def test_a_publisher_that_claims_nothing_is_caught_by_the_same_races(
     contents: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: without its claim, objects that are named do go."""
-    monkeypatch.setattr(publish, "claim", lambda *_: None)
+    monkeypatch.setattr(sending, "claim", lambda *_: None)
     assert sum(bool(raced(seed, contents)) for seed in range(30)) >= 3
 
 
