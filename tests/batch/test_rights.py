@@ -74,7 +74,8 @@ def shop(ministack_auth: Server, tmp_path_factory: pytest.TempPathFactory) -> Sh
     topic = root("sns").create_topic(Name=f"events-{uuid.uuid4().hex[:8]}")["TopicArn"]
     create_table(root("dynamodb"), wishes.table)
     key = root("kms").create_key()["KeyMetadata"]["Arn"]
-    root("s3").create_bucket(Bucket=f"{names[0]}-there")
+    west = {"LocationConstraint": "us-west-2"}
+    root("s3").create_bucket(Bucket=f"{names[0]}-there", CreateBucketConfiguration=west)
     by_key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     for name in (names[0], f"{names[0]}-there"):
         root("s3").put_bucket_encryption(

@@ -49,8 +49,9 @@ def user(server: Server, monkeypatch: pytest.MonkeyPatch, bucket: str, *actions:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
 
 
-def guarded_bucket(server: Server, name: str) -> str:
-    server.client("s3", "test", "test").create_bucket(Bucket=name)
+def guarded_bucket(server: Server, name: str, region: str = "") -> str:
+    where: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region else {}
+    server.client("s3", "test", "test").create_bucket(Bucket=name, **where)
     return name
 
 

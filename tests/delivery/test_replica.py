@@ -185,7 +185,8 @@ def test_the_doctor_tries_the_other_region_too(
 ) -> None:
     """All that is tried of the store is tried of the replica, and what is refused there is named as a right on it."""
     server = ministack_auth
-    first, other = (guarded_bucket(server, f"region-{n}-{uuid.uuid4().hex[:8]}") for n in (1, 2))
+    name = f"region-{uuid.uuid4().hex[:8]}"
+    first, other = guarded_bucket(server, name), guarded_bucket(server, f"{name}-west", "us-west-2")
     config = tmp_path / "shop.toml"
     config.write_text(
         f'[publish]\nendpoint_url = "{server.url}"\ncatalog = "sqlite:{tmp_path}/c.sqlite"\n'
