@@ -23,6 +23,8 @@ COS_TOLERANCE = float(np.cos(np.radians(1.0)))
 SAMPLE, FEW = 4096, 0.01
 COPLANAR = np.radians(0.5)
 SEEN_ANGLE = np.radians(4.0)
+SHARED = 1.5
+"""Normals of a triangle: half a one where a surface is smooth, one in a smooth strip a quad wide, two of flat quads."""
 CREASE = float(np.radians(40.0))  # edges bent by more stay hard where facets are smoothed away
 
 
@@ -35,10 +37,12 @@ def flat_vertices(primitive: Primitive, places: Array) -> Bools:
     sample = _flat(primitive, triangles[:: max(1, len(triangles) // SAMPLE)])
     if sample.mean() < FEW:
         return np.zeros(len(places), bool)
+    local = first_equal([places])
+    if _is_smooth(primitive, local):
+        return np.zeros(len(places), bool)
     flat = _flat(primitive, triangles)
     if flat.all():
         return np.ones(len(places), bool)
-    local = first_equal([places])
     corners = local.astype(np.int32)[triangles]
     piece = label_pieces(corners, len(places))
     smooth = np.zeros(len(places), bool)
@@ -69,6 +73,20 @@ def measure_facets(primitive: Primitive) -> Facets:
     ends = primitive.positions[primitive.indices[hinges.first[bent]]].astype(np.float64)
     length = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
     return Facets(float(np.median(length)), float(np.median(np.arccos(np.clip(hinges.cosines[bent], -1, 1)))))
+
+
+def _is_smooth(primitive: Primitive, places: Array) -> bool:
+    """So finely tessellated that its normals are its triangles' too, but shared by triangles that stand at an angle: as
+    CAD exports are, whose chamfers are hard edges between smooth faces."""
+    normals = primitive.attributes["NORMAL"]
+    wedges = first_equal([places, normals])
+    if np.count_nonzero(wedges == np.arange(len(wedges))) > SHARED * primitive.triangles:
+        return False
+    hinges = find_hinges(primitive.positions, places[primitive.indices].reshape(-1, 3))
+    bent = np.abs(hinges.cosines) < np.cos(COPLANAR)
+    sides = (normals[primitive.indices[corners[bent]]] for corners in (hinges.first, hinges.second))
+    across = np.equal(*sides).all(axis=(1, 2))
+    return bool(across.sum() > FEW * bent.sum())
 
 
 def with_flat_normals(primitive: Primitive, flat: Bools, crease: float) -> Primitive:
