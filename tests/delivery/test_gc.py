@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,12 @@ from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.memory import MemoryStore
 from assetpipe.delivery.publish import publish_bundle
 from assetpipe.delivery.rollback import rollback
-from assetpipe.delivery.store import Found, Item, Stat, Store
+from assetpipe.delivery.store import Item, Store
 from assetpipe.errors import TryAgain
 from tests.delivery.bundles import SETTINGS, bundle, digest
 from tests.delivery.faults import Fault, FaultyStore
 from tests.delivery.fsck import findings
+from tests.delivery.turns import Interleaved, Turns
 from tests.delivery.worlds import catalogued, in_child, rounds, world
 
 CHAIR = Keys("furniture", "chair")
@@ -254,73 +255,6 @@ def test_where_the_index_cannot_be_read_nothing_goes(replaced: tuple[MemoryStore
     assert (done.deleted, len(done.left_alone)) == ((), 1)
 
 
-class Turns:
-    """Lets one of several threads go at a time, whose turn it is being drawn before every call of the store."""
-
-    def __init__(self, seed: int, names: list[str]) -> None:
-        self._draw = random.Random(seed)
-        self._waiting, self._running = set[str](), set(names)
-        self._turn: str | None = None
-        self._changed = threading.Condition()
-
-    def take(self) -> None:
-        name = threading.current_thread().name
-        with self._changed:
-            self._waiting.add(name)
-            self._deal()
-            assert self._changed.wait_for(lambda: self._turn == name, 30)
-            self._turn = None
-            self._waiting.discard(name)
-
-    def leave(self) -> None:
-        with self._changed:
-            self._running.discard(threading.current_thread().name)
-            self._deal()
-
-    def _deal(self) -> None:
-        if self._turn is None and self._running and self._waiting == self._running:
-            self._turn = self._draw.choice(sorted(self._waiting))
-            self._changed.notify_all()
-
-
-class Interleaved:
-    """A store whose every call waits for its turn."""
-
-    def __init__(self, store: Store, turns: Turns) -> None:
-        self._store, self._turns = store, turns
-
-    @property
-    def url(self) -> str:
-        return self._store.url
-
-    def put(self, item: Item) -> bool:
-        self._turns.take()
-        return self._store.put(item)
-
-    def replace(self, item: Item, expected: str | None) -> str:
-        self._turns.take()
-        return self._store.replace(item, expected)
-
-    def read(self, key: str) -> Found | None:
-        self._turns.take()
-        return self._store.read(key)
-
-    def stat(self, key: str) -> Stat | None:
-        self._turns.take()
-        return self._store.stat(key)
-
-    def list(self, prefix: str) -> Iterator[Stat]:
-        self._turns.take()
-        return iter(list(self._store.list(prefix)))
-
-    def delete(self, key: str, version: str) -> bool:
-        self._turns.take()
-        return self._store.delete(key, version)
-
-    def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
-        return self._store.sweep(older_than, dry_run=dry_run)
-
-
 def raced(seed: int, bundles: dict[str, Bundle]) -> list[str]:
     """Of the revisions one, two (marked, and ripe) and three (current), one is published again, or rolled back to, or a
     fourth that shares a ripe payload is new, while one or two gcs delete. What the reader finds then."""
@@ -340,22 +274,8 @@ def raced(seed: int, bundles: dict[str, Bundle]) -> list[str]:
     if draw.random() < 0.3:
         work.append(("back", lambda store: rollback(store, catalog, CHAIR, SEQUENTIAL, revision=revision)))
     turns = Turns(seed, [name for name, _ in work])
-    faults: list[BaseException] = []
-
-    def run(task: Callable[[Store], object]) -> None:
-        try:
-            task(Interleaved(store, turns))
-        except BaseException as error:
-            faults.append(error)
-        finally:
-            turns.leave()
-
-    threads = [threading.Thread(target=run, args=(task,), name=name) for name, task in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return [*map(repr, faults), *findings(objects(store), catalogued(catalog))]
+    faults = turns.race({name: partial(task, Interleaved(store, turns)) for name, task in work})
+    return [*faults, *findings(objects(store), catalogued(catalog))]
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,13 +31,12 @@ from tests.delivery.servers import Server
 from tests.delivery.test_gc import (  # noqa: F401  a fixture
     CHAIR,
     SEQUENTIAL,
-    Interleaved,
-    Turns,
     contents,
     kept,
     later,
     objects,
 )
+from tests.delivery.turns import Interleaved, Turns
 from tests.delivery.typed import lines
 from tests.delivery.worlds import rounds
 
@@ -182,25 +181,14 @@ def raced(seed: int, bundles: dict[str, Bundle]) -> list[str]:
     if draw.random() < 0.3:
         turns_of.append(("follow", Two.follow))
     turns = Turns(seed, [name for name, _ in turns_of])
-    faults: list[BaseException] = []
 
-    def go(task: Callable[[Two], object]) -> None:
-        try:
-            gcs = threading.current_thread().name.startswith("gc")
-            # A publish in the first is one step here (test_gc has that race): what is drawn is the copying.
-            first = Interleaved(two.first, turns) if gcs else two.first
-            task(Two(first, Interleaved(two.other, turns), two.catalog))
-        except BaseException as error:
-            faults.append(error)
-        finally:
-            turns.leave()
+    def on_turn(name: str) -> Two:
+        # A publish in the first is one step here (test_gc has that race): what is drawn is the copying.
+        first = Interleaved(two.first, turns) if name.startswith("gc") else two.first
+        return Two(first, Interleaved(two.other, turns), two.catalog)
 
-    threads = [threading.Thread(target=go, args=(task,), name=name) for name, task in turns_of]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return [*map(repr, faults), *findings(objects(two.first), {}), *findings(objects(two.other), {})]
+    faults = turns.race({name: partial(task, on_turn(name)) for name, task in turns_of})
+    return [*faults, *findings(objects(two.first), {}), *findings(objects(two.other), {})]
 
 
 def test_gc_in_the_other_never_takes_what_is_being_copied(contents: dict[str, Bundle]) -> None:  # noqa: F811
