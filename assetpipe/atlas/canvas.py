@@ -9,10 +9,11 @@ import numpy as np
 
 from assetpipe.asset import Array
 from assetpipe.atlas.kernels.cover import Ints, own_texels
+from assetpipe.atlas.looks import Atlas
 from assetpipe.atlas.lookups import Doubles
 from assetpipe.atlas.outlines import Outline
-from assetpipe.atlas.plan import Atlas
-from assetpipe.atlas.slots import Sheet
+from assetpipe.atlas.paints import Paint
+from assetpipe.slots import Sheet
 
 MASK = 1 << 26
 """Texels of a plane beyond which averages take all that they cover."""
@@ -42,6 +43,7 @@ class Piece:
     """A patch on a canvas."""
 
     outline: Outline
+    paint: Paint
     number: int
     """in the layout"""
     canvas: Canvas

@@ -2,7 +2,8 @@
 
 What cannot be a texel must agree: alpha mode, sidedness, refraction, colours of volumes. A coat, a sheen or a specular
 colour that a material lacks is a texel of zero (or one), so that those who have it and those who lack it may merge; a
-material that lets light through stays apart from one that does not, for it is drawn in a pass of its own.
+material that lets light through stays apart from one that does not, for it is drawn in a pass of its own. What shows
+other materials in other variants may merge with what may merge with it in all of them.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 
 from assetpipe.asset import TRIANGLES, Json, Material, Scene
 from assetpipe.atlas.lookups import NEAREST, sampler_of
-from assetpipe.atlas.slots import SLOTS
+from assetpipe.atlas.worn import Worn, worn_by
+from assetpipe.slots import SLOTS
 
-VARIANTS = "KHR_materials_variants"
 POINTER = "KHR_animation_pointer"
 PREFIX = "KHR_materials_"
 SHARED = frozenset({"clearcoat", "sheen", "specular", "emissive_strength"})
@@ -35,8 +36,8 @@ SCALARS = {
 
 @dataclass(frozen=True)
 class Groups:
-    mergeable: tuple[tuple[int, ...], ...]
-    """Materials, by index, of each group of two or more."""
+    mergeable: tuple[tuple[Worn, ...], ...]
+    """Rows of materials of each group of two or more."""
     alone: dict[int, str]
     """Material -> why it stays as it is, in words."""
 
@@ -44,20 +45,18 @@ class Groups:
 def group_materials(scene: Scene) -> Groups:
     """Only materials that triangles show count."""
     alone = dict(_set_apart(scene))
-    groups: dict[str, list[int]] = {}
-    for at in sorted(_shown(scene) - alone.keys()):
-        groups.setdefault(_likeness(scene, scene.materials[at]), []).append(at)
+    groups: dict[str, list[Worn]] = {}
+    for worn in sorted(_shown(scene)):
+        if alone.keys().isdisjoint(worn) and min(worn) >= 0:
+            likeness = [_likeness(scene, scene.materials[at]) for at in worn]
+            groups.setdefault(json.dumps(likeness), []).append(worn)
     return Groups(tuple(tuple(group) for group in groups.values() if len(group) > 1), alone)
 
 
-def _shown(scene: Scene) -> set[int]:
+def _shown(scene: Scene) -> set[Worn]:
     """By triangles; UVs that are missing are seen to by the reader."""
-    return {
-        each.material
-        for mesh in scene.meshes
-        for each in mesh.primitives
-        if each.material is not None and each.triangles
-    }
+    worn = worn_by(scene)
+    return {worn[mesh, at] for mesh, at in worn if scene.meshes[mesh].primitives[at].triangles}
 
 
 def _set_apart(scene: Scene) -> Iterator[tuple[int, str]]:
@@ -65,16 +64,16 @@ def _set_apart(scene: Scene) -> Iterator[tuple[int, str]]:
         unknown = _unknown(material)
         if unknown:
             yield at, f"{unknown} is unknown here"
-    for at in _named_by_variants(scene):
-        yield at, "variants of the asset name it"
+    for worn in sorted(set(worn_by(scene).values())):
+        if min(worn) < 0:
+            yield from ((at, "where it is shown, a variant shows no material") for at in sorted(set(worn)) if at >= 0)
     if POINTER in json.dumps(scene.json.get("animations", [])):
         for at in range(len(scene.materials)):
             if f'"/materials/{at}/' in json.dumps(scene.json["animations"]):
                 yield at, "an animation changes it"
-    for mesh in scene.meshes:
-        for each in mesh.primitives:
-            if each.mode != TRIANGLES and each.material is not None:
-                yield each.material, "lines or points show it"
+    for (mesh, own), worn in worn_by(scene).items():
+        if scene.meshes[mesh].primitives[own].mode != TRIANGLES:
+            yield from ((at, "lines or points show it") for at in sorted(set(worn)) if at >= 0)
 
 
 def _unknown(material: Material) -> str:
@@ -83,15 +82,6 @@ def _unknown(material: Material) -> str:
     extensions = [name for name in material.json.get("extensions", {}) if name not in known]
     slots = [slot.name for slot in material.textures if slot.name not in SLOTS]
     return next(iter([*extensions, *slots]), "")
-
-
-def _named_by_variants(scene: Scene) -> Iterator[int]:
-    for mesh in scene.meshes:
-        for each in mesh.primitives:
-            mappings = each.json.get("extensions", {}).get(VARIANTS, {}).get("mappings", ())
-            if mappings and each.material is not None:
-                yield each.material
-            yield from (mapping["material"] for mapping in mappings)
 
 
 def _likeness(scene: Scene, material: Material) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from assetpipe.asset import TRIANGLES, Array, Mesh, Node, Primitive, Scene
 from assetpipe.atlas.primitives import concatenate, likeness
+from assetpipe.atlas.worn import mappings
 from assetpipe.transforms import Doubles, Placement, placements, transform
 
 GROWTH = 4.0
@@ -60,8 +61,13 @@ def _groups(scene: Scene) -> dict[str, Draws]:
 
 
 def _may_join(scene: Scene, primitive: Primitive) -> bool:
-    clear = primitive.material is not None and scene.materials[primitive.material].alpha_mode == "BLEND"
-    return primitive.mode == TRIANGLES and not primitive.targets and not clear
+    return primitive.mode == TRIANGLES and not primitive.targets and not is_clear(scene, primitive)
+
+
+def is_clear(scene: Scene, primitive: Primitive) -> bool:
+    """Whether it is see-through, in a variant at least."""
+    shown = [primitive.material, *(mapping["material"] for mapping in mappings(primitive.json))]
+    return any(at is not None and scene.materials[at].alpha_mode == "BLEND" for at in shown)
 
 
 def standing(scene: Scene) -> set[int]:

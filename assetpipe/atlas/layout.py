@@ -99,7 +99,7 @@ def gather(outlines: Sequence[Outline]) -> Patches:
         np.maximum.at(high, patch, points[corners[:, k]])
     metres, texels = (np.concatenate(parts) for parts in zip(*((o.areas, o.texels) for o in outlines), strict=True))
     density = np.sqrt(np.divide(texels, metres, out=np.zeros_like(texels), where=metres > 0))
-    own = [each.finest if each.paint.lookups else 0.0 for each in outlines]
+    own = [each.finest if each.lookups else 0.0 for each in outlines]
     finest = np.repeat(own, [each.patches for each in outlines])
     # A box is at most full, and its triangles may lie over each other.
     return Patches(

@@ -1,4 +1,4 @@
-"""Atlas, its pictures -> the one material of its members."""
+"""What the members of a look are painted with, its pictures -> their one material."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assetpipe.asset import Json, Material, Scene
-from assetpipe.atlas.plan import Atlas
-from assetpipe.atlas.slots import SHEETS, STRENGTH, THICKNESS, Channel, Sheet, find
+from assetpipe.atlas.paints import Paints
+from assetpipe.slots import SHEETS, STRENGTH, THICKNESS, Channel, Sheet, find
 
 NAMED = 3
 """Members that a merged material's name lists."""
 
 
-def merge_materials(scene: Scene, atlas: Atlas, textures: Mapping[str, int]) -> Material:
+def merge_materials(scene: Scene, paints: Paints, textures: Mapping[str, int]) -> Material:
     """`textures`: sheet -> its texture. What no factor or map says is alike in all members: the first one's stays."""
-    members = [scene.materials[at] for at in atlas.members]
+    members = [scene.materials[at] for at in dict.fromkeys(paint.material for paint in paints.members)]
     json = _bare(members[0].json)
     json["name"] = _name([member.name for member in members])
     for member in members[1:]:
@@ -26,9 +26,9 @@ def merge_materials(scene: Scene, atlas: Atlas, textures: Mapping[str, int]) -> 
         del json["extras"]
     for sheet in SHEETS:
         if any(_holds(member.json, sheet) for member in members):
-            _set_factors(json, sheet, atlas)
-    for sheet in atlas.paints.sheets:
-        _set_maps(json, sheet, atlas, textures[sheet.name])
+            _set_factors(json, sheet, paints)
+    for sheet in paints.sheets:
+        _set_maps(json, sheet, paints, textures[sheet.name])
     return Material(json)
 
 
@@ -66,8 +66,8 @@ def _made(json: Json, path: Sequence[str]) -> Json:
     return json
 
 
-def _set_factors(json: Json, sheet: Sheet, atlas: Atlas) -> None:
-    spans = atlas.paints.spans[sheet.name]
+def _set_factors(json: Json, sheet: Sheet, paints: Paints) -> None:
+    spans = paints.spans[sheet.name]
     if sheet.name == "emissive":
         _set_emission(json, [spans[part][1] for part in "rgb"])
         return
@@ -110,24 +110,22 @@ def _set_emission(json: Json, light: list[float]) -> None:
         json["emissiveFactor"] = light
 
 
-def _set_maps(json: Json, sheet: Sheet, atlas: Atlas, texture: int) -> None:
-    mapped = {channel.slot: channel.holder for channel in sheet.channels.values() if _is_map(sheet, channel, atlas)}
+def _set_maps(json: Json, sheet: Sheet, paints: Paints, texture: int) -> None:
+    mapped = {channel.slot: channel.holder for channel in sheet.channels.values() if _is_map(sheet, channel, paints)}
     for slot, holder in mapped.items():
         info: Json = {"index": texture}
         if slot == "occlusion":
-            strength = atlas.paints.spans[sheet.name]["r"][1]
+            strength = paints.spans[sheet.name]["r"][1]
             info |= {"strength": strength} if strength != 1.0 else {}
-        elif sheet.role == "normal" and atlas.paints.bends[sheet.name] != 1.0:
-            info["scale"] = atlas.paints.bends[sheet.name]
+        elif sheet.role == "normal" and paints.bends[sheet.name] != 1.0:
+            info["scale"] = paints.bends[sheet.name]
         _made(json, holder)[f"{slot}Texture"] = info
 
 
-def _is_map(sheet: Sheet, channel: Channel, atlas: Atlas) -> bool:
+def _is_map(sheet: Sheet, channel: Channel, paints: Paints) -> bool:
     """A slot that no member has a map for, and all have alike, needs none."""
     same = {other for other, own in sheet.channels.items() if own.slot == channel.slot}
-    inks = [paint.inks[sheet.name][other] for paint in atlas.paints.members for other in sorted(same)]
+    inks = [paint.inks[sheet.name][other] for paint in paints.members for other in sorted(same)]
     if any(ink.lookup for ink in inks):
         return True
-    return any(
-        len({paint.inks[sheet.name][other].flat for paint in atlas.paints.members}) > 1 for other in sorted(same)
-    )
+    return any(len({paint.inks[sheet.name][other].flat for paint in paints.members}) > 1 for other in sorted(same))

@@ -9,7 +9,7 @@ from assetpipe.atlas.groups import group_materials
 from assetpipe.atlas.join import Joined, join_draws
 from assetpipe.atlas.lookups import Pictures
 from assetpipe.atlas.place import place
-from assetpipe.atlas.plan import Plan, Sizes, plan_atlas
+from assetpipe.atlas.plan import Plan, Sizes, name_of, plan_atlas
 from assetpipe.atlas.tiles import Tiled, cut_tiles
 from assetpipe.config import Textures
 
@@ -33,20 +33,20 @@ def merge(scene: Scene, settings: Textures, levels: Sizes, pictures: Pictures) -
 
 def _planned(scene: Scene, settings: Textures, levels: Sizes, pictures: Pictures) -> tuple[Tiled, Plan]:
     """What is cut along its tiles and finds no place in an atlas is left whole, and all is planned again."""
-    wanted = {at for group in group_materials(scene).mergeable for at in group}
+    wanted = {worn for group in group_materials(scene).mergeable for worn in group}
     while True:
         tiled = cut_tiles(scene, wanted, pictures)
-        plan = plan_atlas(tiled.scene, settings, levels, pictures, tiled.materials)
-        placed = {at for atlas in plan.atlases for at in atlas.members}
-        if tiled.materials <= placed:
+        plan = plan_atlas(tiled.scene, settings, levels, pictures, tiled.members)
+        placed = {worn for atlas in plan.atlases for worn in atlas.members}
+        if tiled.members <= placed:
             return tiled, plan
-        wanted = set(tiled.materials & placed)
+        wanted = set(tiled.members & placed)
 
 
 def _cut(scene: Scene, tiled: Tiled) -> tuple[str, ...]:
-    if not tiled.materials:
+    if not tiled.members:
         return ()
-    names = ", ".join(scene.materials[at].name or f"material {at}" for at in sorted(tiled.materials))
+    names = ", ".join(name_of(scene, worn) for worn in sorted(tiled.members))
     more = tiled.scene.triangles - scene.triangles
     return (f"cut along the tiles of their maps, into {more:,} triangles more: {names}",)
 

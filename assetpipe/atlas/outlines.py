@@ -6,7 +6,7 @@ picture) are one patch, which moves as a whole; so what was unique stays unique,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from assetpipe.asset import TRIANGLES, Array, Primitive, Scene
 from assetpipe.atlas.flat import applied
 from assetpipe.atlas.kernels.overlaps import label_overlaps
 from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup
-from assetpipe.atlas.paints import Paint
+from assetpipe.atlas.worn import Worn, worn_by
 from assetpipe.groups import label_pieces
 
 Ints = NDArray[np.int32]
@@ -42,9 +42,19 @@ class Frame:
         return np.array(self.matrix)
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A member, as far as its outline asks."""
+
+    worn: Worn
+    lookups: tuple[Lookup, ...]
+    """of all that it wears, the finest first"""
+    is_tile: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Outline:
-    paint: Paint
+    subject: Subject
     frame: Frame
     points: Doubles
     """(v, 2) texels; charts that a whole number of periods apart show the same were brought together"""
@@ -64,8 +74,16 @@ class Outline:
     """(mesh, primitive) -> its first vertex"""
     finest: float
     """texels of the level's picture per texel of the map: below 1 for maps larger than any level shows"""
-    is_tile: bool = False
-    """One patch, cut along the borders of a tile that all of it shows: what lies about it is how the tile goes on"""
+
+    @property
+    def lookups(self) -> tuple[Lookup, ...]:
+        return self.subject.lookups
+
+    @property
+    def is_tile(self) -> bool:
+        """One patch, cut along the borders of a tile that all of it shows: what lies about it is how the tile goes
+        on."""
+        return self.subject.is_tile
 
     @property
     def patches(self) -> int:
@@ -83,36 +101,34 @@ class Outline:
         return order, starts
 
 
-def outline(scene: Scene, paint: Paint, px: int, scales: Mapping[int, float], tiled: Collection[int] = ()) -> Outline:
-    """`px`: the longest side of a picture of the finest level; `scales`: of the meshes that are shown; `tiled`: the
-    materials that are cut along their tiles."""
-    is_tile = paint.material in tiled
-    parts = list(_parts(scene, paint.material))
+def outline(scene: Scene, subject: Subject, px: int, scales: Mapping[int, float]) -> Outline:
+    """`px`: the longest side of a picture of the finest level; `scales`: of the meshes that are shown."""
+    parts, lookups = list(_parts(scene, subject.worn)), subject.lookups
     corners, starts = _joined(parts)
-    uv_sets = sorted({lookup.uv_set for lookup in paint.lookups})
+    uv_sets = sorted({lookup.uv_set for lookup in lookups})
     uvs = {n: np.concatenate([_uvs(each, n) for _, _, each in parts]) for n in uv_sets}
-    frame = _frame(paint, uvs, corners)
+    frame = _frame(lookups, uvs, corners)
     source = uvs[frame.uv_set] if uv_sets else np.zeros((len(np.concatenate([p.positions for _, _, p in parts])), 2))
     points = applied(frame.map, source)
     chart = _numbered(label_pieces(corners, len(points)))
     points = _brought_home(points, chart, frame.period)
-    apart = paint.lookups and not is_tile
+    apart = lookups and not subject.is_tile
     patch = _patches(points, corners, chart, frame) if apart else np.zeros(len(points), np.int32)
     of_face = patch[corners[:, 0]]
     count = int(patch.max(initial=-1)) + 1
     metres: Doubles = np.bincount(of_face, np.concatenate(list(_face_areas(parts, scales))), count).astype(np.float64)
     texels = np.bincount(of_face, _flat_areas(points, corners), count).astype(np.float64)
-    longest = max((max(lookup.size) for lookup in paint.lookups), default=1)
+    longest = max((max(lookup.size) for lookup in lookups), default=1)
     others = {n: values for n, values in uvs.items() if n != frame.uv_set}
     finest = min(1.0, px / longest)
-    return Outline(paint, frame, points, others, corners, of_face, patch, metres, texels, starts, finest, is_tile)
+    return Outline(subject, frame, points, others, corners, of_face, patch, metres, texels, starts, finest)
 
 
-def _parts(scene: Scene, material: int) -> Iterator[tuple[int, int, Primitive]]:
-    for number, mesh in enumerate(scene.meshes):
-        for at, each in enumerate(mesh.primitives):
-            if each.mode == TRIANGLES and each.material == material and each.triangles:
-                yield number, at, each
+def _parts(scene: Scene, wanted: Worn) -> Iterator[tuple[int, int, Primitive]]:
+    for (mesh, at), worn in worn_by(scene).items():
+        each = scene.meshes[mesh].primitives[at]
+        if worn == wanted and each.mode == TRIANGLES and each.triangles:
+            yield mesh, at, each
 
 
 def _joined(parts: Sequence[tuple[int, int, Primitive]]) -> tuple[Ints, dict[tuple[int, int], int]]:
@@ -130,21 +146,21 @@ def _uvs(primitive: Primitive, uv_set: int) -> Array:
     return np.zeros((len(primitive.positions), 2), np.float32) if uvs is None else uvs
 
 
-def _frame(paint: Paint, uvs: Mapping[int, Array], corners: Ints) -> Frame:
-    if not paint.lookups:
+def _frame(lookups: Sequence[Lookup], uvs: Mapping[int, Array], corners: Ints) -> Frame:
+    if not lookups:
         return Frame(0, ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)), (0, 0), unique=True)
     if len(uvs) == 1:
-        finest = paint.lookups[0]
+        finest = lookups[0]
         rows = finest.matrix.tolist()
-        return Frame(finest.uv_set, (tuple(rows[0]), tuple(rows[1])), _period(paint.lookups), unique=True)
-    return _frame_of_many(paint, uvs, corners)
+        return Frame(finest.uv_set, (tuple(rows[0]), tuple(rows[1])), _period(lookups), unique=True)
+    return _frame_of_many(lookups, uvs, corners)
 
 
-def _frame_of_many(paint: Paint, uvs: Mapping[int, Array], corners: Ints) -> Frame:
+def _frame_of_many(lookups: Sequence[Lookup], uvs: Mapping[int, Array], corners: Ints) -> Frame:
     """Of several sets the one that repeats least, at the density that keeps the finest map."""
     spans = {n: float(_flat_areas(values.astype(np.float64), corners).sum()) for n, values in uvs.items()}
     best = min(spans, key=lambda n: (spans[n] == 0, spans[n], n))
-    side = max(lookup.density * (spans[lookup.uv_set] / (spans[best] or 1.0)) ** 0.5 for lookup in paint.lookups)
+    side = max(lookup.density * (spans[lookup.uv_set] / (spans[best] or 1.0)) ** 0.5 for lookup in lookups)
     side = float(max(1, round(side)))
     return Frame(best, ((side, 0.0, 0.0), (0.0, side, 0.0)), (0, 0), unique=False)
 

@@ -17,57 +17,50 @@ from assetpipe.atlas.flat import applied, determinant, inverse, product
 from assetpipe.atlas.kernels.cover import own_texels
 from assetpipe.atlas.kernels.dilate import dilate
 from assetpipe.atlas.kernels.resample import Seen, Way, resample
+from assetpipe.atlas.looks import Atlas, Look
 from assetpipe.atlas.lookups import MIRROR, REPEAT, Doubles, Lookup, Pictures
 from assetpipe.atlas.paints import Ink
-from assetpipe.atlas.plan import Atlas
-from assetpipe.atlas.slots import Sheet
 from assetpipe.atlas.worth import halvings, own_lookups
 from assetpipe.lossless import to_8_bits
+from assetpipe.slots import Sheet
 
 STRIP = 1 << 20
 """Texels worked on at a time, per thread: 40 MB of float32, with what goes along."""
 ON_LATTICE = 1e-6
 
 
-def paint_sheet(scene: Scene, atlas: Atlas, sheet: Sheet, pictures: Pictures) -> Array:
+def paint_sheet(scene: Scene, atlas: Atlas, picture: tuple[Look, Sheet], pictures: Pictures) -> Array:
     """(h, w, 3 or 4) uint8"""
-    canvas = _canvas(scene, atlas, sheet)
-    pieces = list(_pieces(canvas))
+    look, sheet = picture
+    canvas = _canvas(atlas, look, sheet)
+    pieces = list(_pieces(canvas, look))
     for piece in pieces:
         _lay_flat(piece)
-    for image in sorted({lookup.image for lookup in _lookups(atlas, sheet)}):
+    for image in sorted({lookup.image for paint in look.paints.members for lookup in own_lookups(paint, sheet)}):
         pixels = to_8_bits(pictures.decode(scene.images[image]))
         _paint_image(pieces, image, pixels)
     dilate(canvas.texels, canvas.filled, keeper(canvas))
     return canvas.texels
 
 
-def _canvas(scene: Scene, atlas: Atlas, sheet: Sheet) -> Canvas:
-    components = "rgb"
-    opaque = scene.materials[atlas.members[0]].alpha_mode == "OPAQUE"
-    if "a" in sheet.channels and not (sheet.name == "baseColor" and opaque):
-        components = "rgba"
-    half = halvings(atlas.outlines, atlas.layout, sheet)
+def _canvas(atlas: Atlas, look: Look, sheet: Sheet) -> Canvas:
+    components, half = look.components(sheet), halvings(atlas, look, sheet)
     width, height = (side >> half for side in atlas.layout.size)
     texels = np.zeros((height, width, len(components)), np.uint8)
     return Canvas(atlas, sheet, components, half, texels, np.zeros((height, width), np.uint8))
 
 
-def _lookups(atlas: Atlas, sheet: Sheet) -> set[Lookup]:
-    return {lookup for each in atlas.outlines for lookup in own_lookups(each, sheet)}
-
-
-def _pieces(canvas: Canvas) -> Iterator[Piece]:
+def _pieces(canvas: Canvas, look: Look) -> Iterator[Piece]:
     first = canvas.atlas.layout.first
-    for at, each in enumerate(canvas.atlas.outlines):
+    for at, (each, paint) in enumerate(zip(canvas.atlas.outlines, look.paints.members, strict=True)):
         for number in range(first[at], first[at + 1]):
-            yield Piece(each, number, canvas)
+            yield Piece(each, paint, number, canvas)
 
 
 def _lay_flat(piece: Piece) -> None:
     """What has no map, all over the cells; with no map at all, that is all there is to do."""
     canvas = piece.canvas
-    inks = piece.outline.paint.inks[canvas.sheet.name]
+    inks = piece.paint.inks[canvas.sheet.name]
     if all(part in inks and inks[part].lookup for part in canvas.components):
         return
     values = [inks[part].flat if part in inks else 1.0 for part in canvas.components]
@@ -92,7 +85,7 @@ def _paint_image(pieces: list[Piece], image: int, pixels: Array) -> None:
 
 def _by_lookup(piece: Piece, image: int) -> Mapping[Lookup, Mapping[str, Ink]]:
     found: dict[Lookup, dict[str, Ink]] = {}
-    for part, ink in piece.outline.paint.inks[piece.canvas.sheet.name].items():
+    for part, ink in piece.paint.inks[piece.canvas.sheet.name].items():
         if ink.lookup and ink.lookup.image == image and part in piece.canvas.components:
             found.setdefault(ink.lookup, {})[part] = ink
     return found
@@ -161,7 +154,7 @@ def _copied(
     role = piece.canvas.sheet.role
     move = way.moves[0]
     plain = len(way.turns) == 1 and np.abs(way.turns[0] - [1, 0, 0, 1]).max() < 1e-9
-    bent = role == "normal" and piece.outline.paint.bends[piece.canvas.sheet.name] != 1.0
+    bent = role == "normal" and piece.paint.bends[piece.canvas.sheet.name] != 1.0
     if not plain or bent or np.abs(move - np.rint(move)).max() > ON_LATTICE:
         return None
     left, top, width, height = window
@@ -207,7 +200,7 @@ def _averaged(
         pixels, tables(role, pixels.shape[2]), owner, window[:2], way, _seen(piece, way), weighted=weighted
     )
     if role == "normal":
-        codes = encoded_normals(values[..., :3], piece.outline.paint.bends[canvas.sheet.name])
+        codes = encoded_normals(values[..., :3], piece.paint.bends[canvas.sheet.name])
         return {part: codes[..., "rgb".index(part)] for part in inks}
     found = {}
     for part, ink in inks.items():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from assetpipe.asset import Scene
 from assetpipe.atlas.lookups import Lookup, Pictures, look_up
-from assetpipe.atlas.slots import SHEETS, Sheet, common_span, span
+from assetpipe.slots import SHEETS, Sheet, common_span, span
 
 Span = tuple[float, float]
 
@@ -56,6 +56,12 @@ class Paints:
     """sheet -> component -> what the merged material's factors say"""
     bends: Mapping[str, float]
     """sheet of normals -> the merged material's `scale`"""
+
+    def recipe(self, sheet: Sheet) -> Hashable:
+        """Equal for what gives the same picture in the same places: variants often differ in one sheet alone."""
+        return sheet.name, tuple(
+            (tuple(paint.inks[sheet.name].items()), paint.bends.get(sheet.name)) for paint in self.members
+        )
 
 
 def mix_paints(scene: Scene, group: Sequence[int], pictures: Pictures) -> Paints:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from assetpipe.asset import Scene
 from assetpipe.atlas.groups import Groups, group_materials
-from assetpipe.atlas.layout import Layout, gather, lay_out, sizes
+from assetpipe.atlas.layout import gather, lay_out, sizes
+from assetpipe.atlas.looks import Atlas, cut, mix_looks, subjects
 from assetpipe.atlas.lookups import Doubles, Pictures
 from assetpipe.atlas.outlines import Outline, outline
-from assetpipe.atlas.paints import Paints, mix_paints
+from assetpipe.atlas.worn import Worn
 from assetpipe.atlas.worth import draw_calls, texels_freed, texels_of
 from assetpipe.config import Textures
 from assetpipe.transforms import mesh_scales
@@ -27,44 +28,23 @@ class Sizes:
 
 
 @dataclass(frozen=True, eq=False)
-class Atlas:
-    """One group of materials, and its layout."""
-
-    paints: Paints
-    outlines: tuple[Outline, ...]
-    layout: Layout
-
-    @property
-    def members(self) -> tuple[int, ...]:
-        return tuple(paint.material for paint in self.paints.members)
-
-    def own(self, at: int) -> Doubles:
-        """The scales of a member's patches."""
-        return self.layout.scale[self.layout.first[at] : self.layout.first[at + 1]]
-
-
-@dataclass(frozen=True, eq=False)
 class Plan:
     atlases: tuple[Atlas, ...]
     notes: tuple[str, ...] = ()
 
 
 def plan_atlas(
-    scene: Scene, settings: Textures, levels: Sizes, pictures: Pictures, tiled: Collection[int] = ()
+    scene: Scene, settings: Textures, levels: Sizes, pictures: Pictures, tiled: Collection[Worn] = ()
 ) -> Plan:
-    """`tiled`: materials that are cut along their tiles."""
+    """`tiled`: members that are cut along their tiles."""
     if settings.atlas == "never":
         return Plan(())
     groups = group_materials(scene)
-    atlases, notes = [], []
-    for group in groups.mergeable:
-        atlas, said = _plan_group(Chooser(scene, settings, levels, pictures, tiled), group)
-        notes += said
-        if atlas:
-            atlases.append(atlas)
+    plans = [_plan_group(Chooser(scene, settings, levels, pictures, tiled), group) for group in groups.mergeable]
+    notes = [note for plan in plans for note in plan.notes]
     if len(groups.alone) + sum(map(len, groups.mergeable)) > 1:
         notes += _left_alone(scene, groups)
-    return Plan(tuple(atlases), tuple(notes))
+    return Plan(tuple(atlas for plan in plans for atlas in plan.atlases), tuple(notes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,32 +55,63 @@ class Chooser:
     settings: Textures
     levels: Sizes
     pictures: Pictures
-    tiled: Collection[int]
+    tiled: Collection[Worn]
 
-    def name(self, at: int) -> str:
-        return self.scene.materials[at].name or f"material {at}"
+    def name(self, worn: Worn) -> str:
+        return name_of(self.scene, worn)
+
+    def worth(self, atlas: Atlas) -> float:
+        """Texels that it spares, with what draw calls count."""
+        return draws_saved(self, atlas) * self.settings.atlas_draw_texels - texels_added(self, atlas)
 
 
-def _plan_group(chooser: Chooser, group: Sequence[int]) -> tuple[Atlas | None, list[str]]:
-    """Drops the material that takes most texels until the rest is sharp enough, and worth it."""
+def name_of(scene: Scene, worn: Worn) -> str:
+    return " / ".join(scene.materials[at].name or f"material {at}" for at in dict.fromkeys(worn))
+
+
+def draws_saved(chooser: Chooser, atlas: Atlas) -> int:
+    return draw_calls(chooser.scene) - draw_calls(chooser.scene, atlas.members)
+
+
+def texels_added(chooser: Chooser, atlas: Atlas) -> int:
+    freed = texels_freed(chooser.scene, atlas.members, chooser.pictures, chooser.levels.finest)
+    return texels_of(atlas) - freed
+
+
+def _plan_group(chooser: Chooser, group: Sequence[Worn]) -> Plan:
+    """What looks the same in all variants is painted once for each where it shares an atlas with what does not: it has
+    one of its own where that is worth more."""
+    whole = _plan_atlas(chooser, group)
+    parts = [[worn for worn in group if (len(set(worn)) > 1) == changes] for changes in (False, True)]
+    if chooser.settings.atlas == "always" or not all(parts):
+        return whole
+    plans = [_plan_atlas(chooser, part) for part in parts if len(part) > 1]
+    split = Plan(
+        tuple(atlas for plan in plans for atlas in plan.atlases), tuple(note for plan in plans for note in plan.notes)
+    )
+    values = [sum(map(chooser.worth, plan.atlases)) for plan in (whole, split)]
+    return split if values[1] > values[0] else whole
+
+
+def _plan_atlas(chooser: Chooser, group: Sequence[Worn]) -> Plan:
+    """Drops the member that takes most texels until the rest is sharp enough, and worth it."""
     notes: list[str] = []
     left, scene = list(group), chooser.scene
     scales = mesh_scales(scene)
-    drawn = {
-        paint.material: outline(scene, paint, chooser.levels.finest, scales, chooser.tiled)
-        for paint in mix_paints(scene, left, chooser.pictures).members
-    }
+    every = subjects(left, mix_looks(scene, left, chooser.pictures))
+    known = [cut(each) if each.worn in chooser.tiled else each for each in every]
+    drawn = {each.worn: outline(scene, each, chooser.levels.finest, scales) for each in known}
     while len(left) > 1:
-        paints = mix_paints(scene, left, chooser.pictures)
-        outlines = tuple(replace(drawn[paint.material], paint=paint) for paint in paints.members)
+        outlines = tuple(drawn[worn] for worn in left)
         side = 1 << (chooser.levels.finest.bit_length() - 1)
-        atlas = Atlas(paints, outlines, lay_out(gather(outlines), sizes(side), chooser.levels.coarsest))
+        layout = lay_out(gather(outlines), sizes(side), chooser.levels.coarsest)
+        atlas = Atlas(mix_looks(scene, left, chooser.pictures), outlines, layout)
         fault = _too_coarse(chooser, atlas) or _too_dear(chooser, atlas)
         if fault is None:
-            return atlas, [*notes, _told(chooser, atlas)]
+            return Plan((atlas,), (*notes, _told(chooser, atlas)))
         notes.append(fault[1])
         del left[fault[0]]
-    return None, notes
+    return Plan((), tuple(notes))
 
 
 def _too_coarse(chooser: Chooser, atlas: Atlas) -> tuple[int, str] | None:
@@ -119,15 +130,12 @@ def _too_coarse(chooser: Chooser, atlas: Atlas) -> tuple[int, str] | None:
 def _loss(outline: Outline, scale: Doubles) -> float:
     """How many times coarser than the finest level would have it."""
     wanted, kept = float(outline.texels.sum()), float((scale**2 * outline.texels).sum())
-    return outline.finest * float(np.sqrt(wanted / kept)) if outline.paint.lookups and kept > 0 else 1.0
+    return outline.finest * float(np.sqrt(wanted / kept)) if outline.lookups and kept > 0 else 1.0
 
 
 def _too_dear(chooser: Chooser, atlas: Atlas) -> tuple[int, str] | None:
     """The member that takes most texels, where the draw calls saved are not worth the texels that all of it takes."""
-    scene, members = chooser.scene, atlas.members
-    saved = draw_calls(scene) - draw_calls(scene, members)
-    freed = texels_freed(scene, members, chooser.pictures, chooser.levels.finest)
-    extra = texels_of(atlas.outlines, atlas.layout, atlas.paints.sheets) - freed
+    saved, extra = draws_saved(chooser, atlas), texels_added(chooser, atlas)
     if chooser.settings.atlas == "always" or (saved and extra <= saved * chooser.settings.atlas_draw_texels):
         return None
     own = [float((atlas.own(at) ** 2 * each.texels).sum()) for at, each in enumerate(atlas.outlines)]
@@ -142,18 +150,20 @@ def _too_dear(chooser: Chooser, atlas: Atlas) -> tuple[int, str] | None:
 
 
 def _kept(chooser: Chooser, outline: Outline, reason: str) -> str:
-    lookups = outline.paint.lookups
+    lookups = outline.lookups
     unrolled = lookups and not outline.is_tile
     growth = float(outline.texels.sum()) / np.prod(lookups[0].size) if unrolled else 0.0
     tiled = f" (unrolled, its tiling maps take {growth:.0f} times their texels)" if growth > 1.5 else ""
-    return f"{chooser.name(outline.paint.material)} keeps its own maps: {reason}{tiled}"
+    return f"{chooser.name(outline.subject.worn)} keeps its own maps: {reason}{tiled}"
 
 
 def _told(chooser: Chooser, atlas: Atlas) -> str:
-    names = ", ".join(chooser.name(at) for at in atlas.members)
-    (width, height), layout = atlas.layout.size, atlas.layout
+    names = ", ".join(chooser.name(worn) for worn in atlas.members)
+    (width, height), layout, looks = atlas.layout.size, atlas.layout, len(atlas.looks.each)
+    count = len({at for worn in atlas.members for at in worn})
+    shared = f"{looks} atlases, one for each look of the variants," if looks > 1 else "one atlas"
     return (
-        f"{len(atlas.members)} materials share one atlas of {width} x {height}, {layout.fill:.0%} full, "
+        f"{count} materials share {shared} of {width} x {height}, {layout.fill:.0%} full, "
         f"padding for mip levels down to 1/{layout.cell}: {names}"
     )
 

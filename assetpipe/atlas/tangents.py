@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from assetpipe.asset import TRIANGLES, Mesh, Primitive
+from assetpipe.atlas.worn import Key
 from assetpipe.tangents import corner_tangents, with_tangents
 
 SAME = 1.0
@@ -22,17 +23,20 @@ OTHER_SIDE = 0.001
 """Of the corners: a bitangent that points the other way is no rounding error."""
 
 
-def agree_on_tangents(meshes: Sequence[Mesh], members: Container[int], *, all_need_them: bool) -> tuple[Mesh, ...]:
+def agree_on_tangents(meshes: Sequence[Mesh], members: Container[Key], *, all_need_them: bool) -> tuple[Mesh, ...]:
     """Where one member has tangents of its own making, all get them, so that they can be one primitive; and where
     strengths of anisotropy became a map: without a normal map glTF takes one only with tangents."""
-    own = [each for mesh in meshes for each in mesh.primitives if each.material in members]
+    own = [each for at, mesh in enumerate(meshes) for n, each in enumerate(mesh.primitives) if (at, n) in members]
     given = [each for each in own if "TANGENT" in each.attributes]
     if not given and not all_need_them:
         return tuple(meshes)
     change = _dressed if all_need_them or not all(map(_as_viewers_have_it, given)) else _bare
     return tuple(
-        replace(mesh, primitives=tuple(change(each) if each.material in members else each for each in mesh.primitives))
-        for mesh in meshes
+        replace(
+            mesh,
+            primitives=tuple(change(each) if (at, n) in members else each for n, each in enumerate(mesh.primitives)),
+        )
+        for at, mesh in enumerate(meshes)
     )
 
 

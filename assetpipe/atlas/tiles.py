@@ -15,7 +15,8 @@ from assetpipe.asset import TRIANGLES, Mesh, Scene
 from assetpipe.atlas.cutting import cut_mesh
 from assetpipe.atlas.flat import applied
 from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup, Pictures, look_up
-from assetpipe.atlas.slots import SLOTS
+from assetpipe.atlas.worn import Worn, worn_by
+from assetpipe.slots import SLOTS
 
 MOST_TILES = 64
 """That a material may show: seams are what decimation must keep."""
@@ -27,17 +28,18 @@ NOT_AVERAGED = ("JOINTS_", "WEIGHTS_")
 @dataclass(frozen=True, eq=False)
 class Tiled:
     scene: Scene
-    materials: frozenset[int] = frozenset()
+    members: frozenset[Worn] = frozenset()
     """Those that were cut."""
 
 
-def cut_tiles(scene: Scene, materials: Collection[int], pictures: Pictures) -> Tiled:
-    """Of the materials those that show enough tiles, and not too many."""
-    grids = {at: grid for at in sorted(materials) if (grid := _grid(scene, at, pictures)) is not None}
-    chosen = {at: grid for at, grid in grids.items() if _is_worth_it(scene, at, grid)}
+def cut_tiles(scene: Scene, members: Collection[Worn], pictures: Pictures) -> Tiled:
+    """Of the members those that show enough tiles, and not too many."""
+    grids = {worn: grid for worn in sorted(members) if (grid := _grid(scene, worn, pictures)) is not None}
+    chosen = {worn: grid for worn, grid in grids.items() if _is_worth_it(scene, worn, grid)}
     if not chosen:
         return Tiled(scene)
-    meshes = tuple(_cut(mesh, chosen) for mesh in scene.meshes)
+    tiles = _tiles_of(scene, chosen)
+    meshes = tuple(cut_mesh(mesh, tiles[at]) if at in tiles else mesh for at, mesh in enumerate(scene.meshes))
     return Tiled(replace(scene, meshes=meshes), frozenset(chosen))
 
 
@@ -45,9 +47,9 @@ Grid = tuple[int, Doubles]
 """UV set and (2, 3) UVs -> tiles."""
 
 
-def _grid(scene: Scene, material: int, pictures: Pictures) -> Grid | None:
+def _grid(scene: Scene, worn: Worn, pictures: Pictures) -> Grid | None:
     """Where all maps lie alike and repeat both ways."""
-    slots = scene.materials[material].textures
+    slots = [slot for at in sorted(set(worn)) for slot in scene.materials[at].textures]
     lookups = [look_up(scene, slot, pictures) for slot in slots if slot.name in SLOTS]
     known: list[Lookup] = [each for each in lookups if each is not None]
     if not known or len({(each.uv_set, each.turn, each.move, each.wrap) for each in known}) > 1:
@@ -58,11 +60,11 @@ def _grid(scene: Scene, material: int, pictures: Pictures) -> Grid | None:
     return one.uv_set, np.column_stack([np.reshape(one.turn, (2, 2)), one.move])
 
 
-def _is_worth_it(scene: Scene, material: int, grid: Grid) -> bool:
+def _is_worth_it(scene: Scene, worn: Worn, grid: Grid) -> bool:
     shown, spread = 0.0, 0.0
-    for mesh in scene.meshes:
-        own = _tiles_of(mesh, {material: grid})
-        if own and not _may_be_cut(mesh):
+    for number, own in _tiles_of(scene, {worn: grid}).items():
+        mesh = scene.meshes[number]
+        if not _may_be_cut(mesh):
             return False
         for at, tiles in own.items():
             a, b, c = (tiles[mesh.primitives[at].indices[k::3]] for k in range(3))
@@ -72,13 +74,14 @@ def _is_worth_it(scene: Scene, material: int, grid: Grid) -> bool:
     return bool(np.isfinite(shown)) and LEAST_TILES < shown <= MOST_TILES and 1 < spread <= MOST_TILES
 
 
-def _tiles_of(mesh: Mesh, grids: Mapping[int, Grid]) -> dict[int, Doubles]:
-    """Primitive -> (v, 2) where its vertices lie."""
-    found = {}
-    for at, each in enumerate(mesh.primitives):
-        grid = grids.get(-1 if each.material is None else each.material)
+def _tiles_of(scene: Scene, grids: Mapping[Worn, Grid]) -> dict[int, dict[int, Doubles]]:
+    """Mesh -> primitive -> (v, 2) where its vertices lie."""
+    found: dict[int, dict[int, Doubles]] = {}
+    for (mesh, at), worn in worn_by(scene).items():
+        each, grid = scene.meshes[mesh].primitives[at], grids.get(worn)
         if grid and each.mode == TRIANGLES and each.triangles and f"TEXCOORD_{grid[0]}" in each.attributes:
-            found[at] = applied(grid[1], each.attributes[f"TEXCOORD_{grid[0]}"].astype(np.float64))
+            tiles = applied(grid[1], each.attributes[f"TEXCOORD_{grid[0]}"].astype(np.float64))
+            found.setdefault(mesh, {})[at] = tiles
     return found
 
 
@@ -91,8 +94,3 @@ def _may_be_cut(mesh: Mesh) -> bool:
         and all(values.dtype == np.float32 for values in each.attributes.values())
         for each in mesh.primitives
     )
-
-
-def _cut(mesh: Mesh, grids: Mapping[int, Grid]) -> Mesh:
-    tiles = _tiles_of(mesh, grids)
-    return cut_mesh(mesh, tiles) if tiles else mesh

@@ -12,48 +12,62 @@ from dataclasses import dataclass, field, replace
 
 from assetpipe.asset import Json, Material
 from assetpipe.baking.surface import Coat, Kind, Layer, Texture
+from assetpipe.slots import SHEETS, Channel, span
 
 BASE_COLOUR, NORMAL, EMISSIVE, ORM = "baseColor", "normal", "emissive", "occlusionRoughnessMetallic"
+OF_EXTENSIONS = ("clearcoat", "sheen", "specular", "transmission", "thickness")
+"""Sheets that are baked where a material has their extension."""
+BESIDE = {"thickness": "transmission"}
+"""A sheet that is baked into another one's free channels."""
 Factor = tuple[float, ...]
+Four = tuple[float, float, float, float]
+NONE: Four = (0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A texture slot and its factor."""
+    """A texture slot of an extension, and the channels that it fills."""
 
     name: str
     map: str
-    channels: str
     kind: Kind
-    home: str
-    """where in the material: "" or an extension's name"""
-    factor: str
-    default: Factor
-    """of the factor, where the extension is there"""
-    absent: Factor = (0.0, 0.0, 0.0)
-    """and where it is not"""
+    channels: Mapping[str, Channel]
+
+    @property
+    def home(self) -> str:
+        """The extension."""
+        return self._one.holder[-1]
+
+    @property
+    def factor(self) -> str:
+        return self._one.factor
+
+    @property
+    def is_colour(self) -> bool:
+        return self._one.part is not None
+
+    @property
+    def _one(self) -> Channel:
+        return next(iter(self.channels.values()))
 
 
-_KHR = "KHR_materials_"
-EXTENSION_SLOTS = (
-    Slot("clearcoat", "clearcoat", "r", "data", _KHR + "clearcoat", "clearcoatFactor", (0.0,)),
-    Slot("clearcoatRoughness", "clearcoat", "g", "data", _KHR + "clearcoat", "clearcoatRoughnessFactor", (0.0,)),
-    Slot("sheenColor", "sheen", "rgb", "colour", _KHR + "sheen", "sheenColorFactor", (0.0, 0.0, 0.0)),
-    Slot("sheenRoughness", "sheen", "a", "data", _KHR + "sheen", "sheenRoughnessFactor", (0.0,)),
-    Slot(
-        "specularColor",
-        "specular",
-        "rgb",
-        "colour",
-        _KHR + "specular",
-        "specularColorFactor",
-        (1.0, 1.0, 1.0),
-        (1.0, 1.0, 1.0),
-    ),
-    Slot("specular", "specular", "a", "data", _KHR + "specular", "specularFactor", (1.0,), (1.0,)),
-    Slot("transmission", "transmission", "r", "data", _KHR + "transmission", "transmissionFactor", (0.0,)),
-    Slot("thickness", "transmission", "g", "data", _KHR + "volume", "thicknessFactor", (0.0,)),
-)
+def _slots() -> Iterator[Slot]:
+    for sheet in SHEETS:
+        for name in sheet.slots if sheet.name in OF_EXTENSIONS else ():
+            channels = {part: channel for part, channel in sheet.channels.items() if channel.slot == name}
+            kind: Kind = "colour" if sheet.role == "colour" and channels.keys() != {"a"} else "data"
+            yield Slot(name, BESIDE.get(sheet.name, sheet.name), kind, channels)
+
+
+EXTENSION_SLOTS = tuple(_slots())
+MAPS: Mapping[str, str] = {
+    slot: BESIDE.get(sheet.name, sheet.name)
+    for sheet in SHEETS
+    if sheet.name in {BASE_COLOUR, NORMAL, EMISSIVE, ORM, "clearcoatNormal", *OF_EXTENSIONS}
+    for slot in sheet.slots
+}
+"""Slot -> the map that it is read from."""
+_SHEET = {sheet.name: sheet for sheet in SHEETS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +95,8 @@ def read_layers(materials: Sequence[Material], textures: Mapping[int, Texture]) 
         layers.append(_scaled("emissive", Layer(EMISSIVE, "colour", "rgb", glow), factors))
     for slot in EXTENSION_SLOTS:
         if any(slot.home in _table(material.json, "extensions") for material in materials):
-            layer = Layer(slot.map, slot.kind, slot.channels, [coat.extension(slot) for coat in coats])
+            coated = [coat.painted(slot.name, slot.channels) for coat in coats]
+            layer = Layer(slot.map, slot.kind, "".join(slot.channels), coated)
             layers.append(_scaled(slot.name, layer, factors))
     if any("clearcoatNormal" in infos for infos in slots):
         layers.append(Layer("clearcoatNormal", "normal", "rgb", [coat.normal("clearcoatNormal") for coat in coats]))
@@ -96,7 +111,7 @@ class _Reader:
     infos: Mapping[str, Json]
     textures: Mapping[int, Texture]
 
-    def coat(self, slot: str, factor: Factor, red: float = 0.0) -> Coat:
+    def coat(self, slot: str, factor: Four, offset: Four = NONE) -> Coat:
         info = self.infos.get(slot, {})
         moved = _extension(info, "KHR_texture_transform")
         turn, (x, y) = _number(moved, "rotation", 0.0), _numbers(moved, "scale", (1.0, 1.0))
@@ -104,39 +119,30 @@ class _Reader:
         # Scale first, then turn counter-clockwise in (u, v), then move.
         matrix = (math.cos(turn) * x, math.sin(turn) * y, u, -math.sin(turn) * x, math.cos(turn) * y, v)
         uv_set = int(_number(moved, "texCoord", _number(info, "texCoord", 0.0)))
-        r, g, b, a = factor
-        return Coat(self.textures.get(info.get("index", -1)), uv_set, matrix, (r, g, b, a), (red, 0.0, 0.0, 0.0))
+        return Coat(self.textures.get(info.get("index", -1)), uv_set, matrix, factor, offset)
+
+    def painted(self, slot: str, channels: Mapping[str, Channel]) -> Coat:
+        """With what the table says of the slot's factors."""
+        spans = {part: span(self.material.json, channel) for part, channel in channels.items() if channel.slot == slot}
+        r, g, b, a = (spans.get(part, (0.0, 0.0)) for part in "rgba")
+        return self.coat(slot, (r[1], g[1], b[1], a[1]), (r[0], g[0], b[0], a[0]))
 
     def base(self) -> Coat:
-        factor = _numbers(_table(self.material.json, "pbrMetallicRoughness"), "baseColorFactor", (1.0, 1.0, 1.0, 1.0))
-        return replace(self.coat("baseColor", factor), opaque=self.material.alpha_mode == "OPAQUE")
+        opaque = self.material.alpha_mode == "OPAQUE"
+        return replace(self.painted("baseColor", _SHEET[BASE_COLOUR].channels), opaque=opaque)
 
     def normal(self, slot: str) -> Coat:
         scale = _number(self.infos.get(slot, {}), "scale", 1.0)
         return self.coat(slot, (scale, scale, 1.0, 1.0))
 
     def occlusion(self) -> Coat:
-        strength = _number(self.infos.get("occlusion", {}), "strength", 1.0)
-        return self.coat("occlusion", (strength, 0.0, 0.0, 0.0), red=1.0 - strength)
+        return self.painted("occlusion", _SHEET[ORM].channels)
 
     def metal_rough(self) -> Coat:
-        pbr = _table(self.material.json, "pbrMetallicRoughness")
-        rough, metal = _number(pbr, "roughnessFactor", 1.0), _number(pbr, "metallicFactor", 1.0)
-        return self.coat("metallicRoughness", (0.0, rough, metal, 0.0))
+        return self.painted("metallicRoughness", _SHEET[ORM].channels)
 
     def emissive(self) -> Coat:
-        strength = _number(_extension(self.material.json, "KHR_materials_emissive_strength"), "emissiveStrength", 1.0)
-        r, g, b = _numbers(self.material.json, "emissiveFactor", (0.0, 0.0, 0.0))
-        return self.coat("emissive", (r * strength, g * strength, b * strength, 0.0))
-
-    def extension(self, slot: Slot) -> Coat:
-        there = slot.home in _table(self.material.json, "extensions")
-        json = _extension(self.material.json, slot.home)
-        if len(slot.default) == 3:
-            r, g, b = _numbers(json, slot.factor, slot.default) if there else slot.absent
-            return self.coat(slot.name, (r, g, b, 0.0))
-        one = _number(json, slot.factor, slot.default[0]) if there else slot.absent[0]
-        return self.coat(slot.name, (one, one, one, one))
+        return self.painted("emissive", _SHEET[EMISSIVE].channels)
 
 
 def _packed(occlusion: Sequence[Coat], metal_rough: Sequence[Coat]) -> Iterator[Layer]:

@@ -15,22 +15,12 @@ import numpy as np
 
 from assetpipe.asset import Image, Json, Material, Scene, TextureSlot
 from assetpipe.baking import Layer, Surface, Texture
-from assetpipe.baking.materials import BASE_COLOUR, EXTENSION_SLOTS, NORMAL, ORM, read_layers
+from assetpipe.baking.materials import BASE_COLOUR, EXTENSION_SLOTS, MAPS, NORMAL, read_layers
 from assetpipe.lossless import to_8_bits
 from assetpipe.textures import TextureCache, decoded, image_info
 
 REPEAT = 10497
 TRANSFORM = "KHR_texture_transform"
-MAPS = {
-    "baseColor": BASE_COLOUR,
-    "normal": NORMAL,
-    "occlusion": ORM,
-    "metallicRoughness": ORM,
-    "emissive": "emissive",
-    "clearcoatNormal": "clearcoatNormal",
-    **{slot.name: slot.map for slot in EXTENSION_SLOTS},
-}
-"""Slot -> the map that it is read from."""
 FACTORS = ("baseColorFactor", "metallicFactor", "roughnessFactor")
 
 
@@ -138,7 +128,7 @@ def _unit(material: Material) -> Material:
     extensions.pop("KHR_materials_emissive_strength", None)
     for slot in EXTENSION_SLOTS:
         if slot.home in extensions:
-            extensions[slot.home][slot.factor] = [1.0] * 3 if len(slot.default) == 3 else 1.0
+            extensions[slot.home][slot.factor] = [1.0] * 3 if slot.is_colour else 1.0
     return Material(json)
 
 

@@ -53,15 +53,16 @@ def test_a_coat_that_one_member_lacks_is_zero_there() -> None:
     assert pixels[rows[4:], columns[4:], 0].tolist() == [0] * 4
 
 
-def test_variants_and_animated_materials_are_left_alone() -> None:
-    """They are named from elsewhere, by number; what is renumbered is renumbered there too."""
+def test_what_stays_apart_is_renumbered_wherever_it_is_named() -> None:
+    """Here in a variant, in which it is see-through, and so cannot be drawn with the others."""
     named = {"KHR_materials_variants": {"mappings": [{"material": 3, "variants": [0]}]}}
     shown = quad(square(0, 0, 1, 1), 2, at=6)
     shown = replace(shown, json={"material": 2, "extensions": named})
     source = scene(
         [quad(square(0, 0, 1, 1), 0), quad(square(0, 0, 1, 1), 1, at=2), shown],
-        [painted(0, name="a"), painted(1, name="b"), painted(0, name="c"), painted(1, name="d")],
+        [painted(0, name="a"), painted(1, name="b"), painted(0, name="c"), painted(1, name="d", alphaMode="BLEND")],
         [noise(16), noise(16, seed=3)],
+        extensions={"KHR_materials_variants": {"variants": [{"name": "clear"}]}},
     )
     result = merged(source)
     assert [each.name for each in result.materials] == ["a + b", "c", "d"]

@@ -71,8 +71,8 @@ def open_edges(primitives: tuple[Primitive, ...]) -> set[tuple[bytes, ...]]:
 def test_each_part_lies_in_one_tile_and_none_of_the_surface_is_lost() -> None:
     """Triangles end at the borders; area, normals' length and the rule of which side is out stay."""
     source = tubes(3.5, 2.2)
-    cut = cut_tiles(source, [0, 1], pictures())
-    assert cut.materials == {0}
+    cut = cut_tiles(source, [(0,), (1,)], pictures())
+    assert cut.members == {(0,)}
     before, after = source.meshes[0].primitives[0], cut.scene.meshes[0].primitives[0]
     uvs = corners_of(after, "TEXCOORD_0").astype(np.float64)
     tile = np.floor(uvs.mean(axis=1, keepdims=True))
@@ -93,7 +93,7 @@ def test_no_vertex_comes_to_lie_on_a_whole_edge() -> None:
     points = np.concatenate([rim, np.zeros((1, 3), np.float32)])
     lid = shape(points, np.tile([0, 0, -1], (25, 1)), points[:, :2] * 0.2 + 0.5, fan, 1)
     source = replace(source, meshes=(replace(source.meshes[0], primitives=(first, lid)),))
-    primitives = cut_tiles(source, [0, 1], pictures()).scene.meshes[0].primitives
+    primitives = cut_tiles(source, [(0,), (1,)], pictures()).scene.meshes[0].primitives
     assert len(open_edges(source.meshes[0].primitives)) == 24  # its upper end
     assert primitives[1].triangles > 24
     ends = {end for edge in open_edges(primitives) for end in edge}
@@ -110,14 +110,14 @@ def test_what_tiles_takes_one_tile_and_looks_the_same() -> None:
     sheet = pictures().decode(result.images[0])
     assert sheet.shape[0] * sheet.shape[1] <= 256 * 256  # unrolled it would be 420 x 264 alone
     assert any("cut along the tiles of their maps" in note for note in found.notes)
-    tiled = cut_tiles(source, [0, 1], pictures()).scene
+    tiled = cut_tiles(source, [(0,), (1,)], pictures()).scene
     assert_alike(tiled, result, 1e-5)
 
 
 def test_too_many_tiles_are_left_whole() -> None:
     """Seams are what decimation must keep: fine cloth goes on tiling or is unrolled."""
-    assert not cut_tiles(tubes(40, 30), [0, 1], pictures()).materials
-    assert not cut_tiles(tubes(0.6, 0.9), [0, 1], pictures()).materials
+    assert not cut_tiles(tubes(40, 30), [(0,), (1,)], pictures()).members
+    assert not cut_tiles(tubes(0.6, 0.9), [(0,), (1,)], pictures()).members
 
 
 def test_what_bends_is_left_whole() -> None:
@@ -127,7 +127,7 @@ def test_what_bends_is_left_whole() -> None:
     joints = {"JOINTS_0": np.zeros((len(first.positions), 4), np.uint8)}
     skinned = replace(first, attributes={**first.attributes, **joints})
     source = replace(source, meshes=(replace(source.meshes[0], primitives=(skinned, other)),))
-    assert not cut_tiles(source, [0, 1], pictures()).materials
+    assert not cut_tiles(source, [(0,), (1,)], pictures()).members
 
 
 def test_what_finds_no_place_is_not_cut() -> None:

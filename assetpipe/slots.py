@@ -1,6 +1,7 @@
-"""A material -> its sheets: which pictures it is painted with and the factors on them, channel by channel.
+"""A material -> its sheets: which pictures it is painted with and the factors on them, channel by channel. The one
+table of texture slots, for merging (`atlas/`) and baking (`baking/`, `rebaking/`).
 
-A sheet is one picture of the atlas; what it holds is what glTF lets share a picture: occlusion, roughness and
+A sheet is one picture of an atlas; what it holds is what glTF lets share a picture: occlusion, roughness and
 metalness in the channels of one, sheen's roughness in the alpha of its colour. Each channel of a material is
 `low + gain * texel`, which is how a factor, an occlusion strength and a thickness between two ends become texels.
 """
