@@ -149,7 +149,7 @@ def test_two_builds_of_one_asset_take_turns(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(600)
     lines = (tmp_path / "order").read_text().split("\n")[:-1]
     assert len(lines) == 12
     assert all(lines[i].split()[0] == lines[i + 1].split()[0] for i in range(0, 12, 2))

@@ -158,7 +158,7 @@ def test_importing_the_runtime_starts_nothing_and_needs_no_node() -> None:
     code = "import assetpipe.node, sys; sys.exit('asyncio' in sys.modules)"
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], env={"PATH": ""}, check=True, cwd=packages.HERE.parents[1])
-    assert time.perf_counter() - started < 10
+    assert time.perf_counter() - started < 100
 
 
 def _alive(pid: int) -> bool:

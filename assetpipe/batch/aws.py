@@ -40,7 +40,8 @@ RETRY_STRATEGY: dict[str, Any] = {
     ]
 }
 TIMES, SHORTEST = 6.0, 3_600
-"""A job is stopped after so many times what is expected, and not before so many seconds."""
+"""A job is stopped after so many times what is expected, and not before so many seconds, nor before its assets' own
+deadlines."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Job:
     gpu: bool
     memory_mb: int
     id: str = ""
+    deadline: float = 0.0
+    """seconds that the plan itself allows to one child's assets"""
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,8 @@ def _job(part: Part, number: int, run: str, settings: Batch) -> Job:
     queue = settings.gpu_queue if part.gpu else settings.queue
     key = f"{FOLDER}/{run}/{part_name(part_bytes(part))}"
     size = len(part.groups)
-    return Job(f"assetpipe-{run}-{number}", queue, key, size, part.items, part.seconds, part.gpu, part.memory_mb)
+    facts = (size, part.items, part.seconds, part.gpu, part.memory_mb)
+    return Job(f"assetpipe-{run}-{number}", queue, key, *facts, deadline=part.deadline)
 
 
 def _remembered(submission: Submission, ask: Ask) -> Submission:
@@ -220,11 +224,16 @@ def _request(job: Job, submission: Submission, settings: Batch, words: Sequence[
             "resourceRequirements": needs,
         },
         "retryStrategy": {"attempts": settings.attempts, **RETRY_STRATEGY},
-        "timeout": {"attemptDurationSeconds": max(SHORTEST, round(TIMES * job.seconds))},
+        "timeout": {"attemptDurationSeconds": _longest(job)},
         "tags": {"app": "assetpipe", "run": submission.run},
         "propagateTags": True,
     }
     return {**request, "arrayProperties": {"size": job.size}} if job.size > 1 else request
+
+
+def _longest(job: Job) -> int:
+    """Seconds after which Batch ends it."""
+    return round(max(SHORTEST, TIMES * job.seconds, job.deadline + SHORTEST if job.deadline else 0.0))
 
 
 def _with_remote_configs(items: Sequence[Item], run: str, store: Store, settings: Publish) -> list[Item]:

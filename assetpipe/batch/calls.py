@@ -177,7 +177,8 @@ def follow_batch(
     settings = config_at(config)
     logs = logs_client(settings.publish) if lines else None
     store = open_store(to, settings.publish)
-    sources = Sources(store, batch_client(settings.publish), logs, settings.batch, lines)
+    every = settings.publish.index_seconds
+    sources = Sources(store, batch_client(settings.publish), logs, settings.batch, lines, every)
     yield from follow(run_name(run), sources, seconds)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from assetpipe.batch.lists import read_rows
 from assetpipe.errors import AssetpipeError, MissingFile
@@ -25,6 +26,7 @@ class Found:
     asset: str | None = None
     category: str | None = None
     config: str | None = None
+    deadline: float | None = None
 
 
 def find_sources(names: Iterable[str]) -> Iterator[Found]:
@@ -82,7 +84,7 @@ def _is_bundle(folder: Path) -> bool:
         return False
 
 
-def _file(path: Path, said: Mapping[str, str | None] | None = None) -> Found:
+def _file(path: Path, said: Mapping[str, Any] | None = None) -> Found:
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -105,7 +107,7 @@ def _listed(path: Path) -> Iterator[Found]:
         yield from _entry(path.parent, said)
 
 
-def _entry(folder: Path, said: dict[str, str]) -> Iterator[Found]:
+def _entry(folder: Path, said: dict[str, Any]) -> Iterator[Found]:
     source = said.pop("source")
     if is_remote(source):
         found = list(_bucket(source))

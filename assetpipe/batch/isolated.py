@@ -29,7 +29,7 @@ class Watch:
     report: Report
     stop: Callable[[], str]
     deadline: float
-    """seconds"""
+    """seconds, where the plan says none"""
     memory: int
     """bytes"""
     trays: Trays
@@ -85,10 +85,10 @@ def _run(order: Order, folder: Path, watch: Watch) -> tuple[Verdict, int]:
 def _hold(worker: Worker, watch: Watch) -> None:
     if watch.stop():
         worker.end("drain")
-    elif worker.age() > watch.deadline:
-        worker.end("deadline")
+    elif worker.age() > (limit := worker.order.item.deadline or watch.deadline):
+        worker.end("deadline", limit)
     elif worker.memory > watch.memory:
-        worker.end("memory")
+        worker.end("memory", watch.memory)
 
 
 def _error(verdict: Verdict, order: Order, watch: Watch) -> AssetpipeError:

@@ -10,13 +10,14 @@ import codecs
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from assetpipe.errors import MissingFile, UsageError
 
-COLUMNS = ("source", "asset", "category", "config")
+COLUMNS = ("source", "asset", "category", "config", "deadline")
 PLANNED = ("bytes", "sha256", "seconds", "memory_mb")
 """Columns of a plan: it may be planned again, and these are found anew."""
 DELIMITERS = ",;\t"
@@ -24,20 +25,20 @@ DELIMITERS = ",;\t"
 Row = Mapping[str, Any]
 
 
-def read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """What each row says under the names in COLUMNS, `source` always."""
+def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What each row says under the names in COLUMNS, `source` always. A deadline is a number of seconds, all others are
+    names."""
     text = _text(path)
     rows = _csv(text, path) if path.suffix.lower() == ".csv" else _json_lines(text, path)
     for place, row in rows:
         unknown = sorted(key for key in row if key not in (*COLUMNS, *PLANNED))
         if unknown:
             raise _fault(place, f"unknown column {unknown[0]}")
-        said = {key: row[key] for key in COLUMNS if row.get(key)}
+        said = {key: row[key] for key in COLUMNS if row.get(key) not in (None, "")}
         if "source" not in said:
             raise _fault(place, "no source")
         for key, value in said.items():
-            if not isinstance(value, str) or not _may_name(value):
-                raise _fault(place, f"{key}: {value!r} is no name")
+            said[key] = _seconds(value, place) if key == "deadline" else _name(key, value, place)
         yield place, said
 
 
@@ -100,6 +101,22 @@ def _parsed(line: str, place: str) -> Row:
     if not isinstance(row, dict):
         raise _fault(place, "not a JSON object")
     return row
+
+
+def _name(key: str, value: Any, place: str) -> str:
+    if not isinstance(value, str) or not _may_name(value):
+        raise _fault(place, f"{key}: {value!r} is no name")
+    return value
+
+
+def _seconds(value: Any, place: str) -> float:
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 1):
+        raise _fault(place, f"deadline: {value!r} is no number of seconds, from 1")
+    return seconds
 
 
 def _may_name(value: str) -> bool:

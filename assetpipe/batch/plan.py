@@ -31,6 +31,8 @@ class Item(BaseModel):
     """Expected, on one core."""
     memory_mb: Annotated[int, Field(ge=0)] = 0
     """Expected at its peak; 1 MB is 1,000,000 bytes, here as everywhere."""
+    deadline: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    """Seconds that one stage of it may take; None: as long as the run gives to each."""
 
 
 def plan_bytes(items: Iterable[Item]) -> bytes:

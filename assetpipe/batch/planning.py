@@ -93,6 +93,7 @@ def plan_item(found: Found, wanted: Wanted) -> Item:
         sha256=None if is_remote(found.source) else _sha256(found.source),
         seconds=seconds,
         memory_mb=memory,
+        deadline=found.deadline,
     )
 
 

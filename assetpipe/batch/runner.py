@@ -146,8 +146,8 @@ class Runner:
         for worker in workers:
             if self._batch.drain():
                 worker.end("drain")
-            elif worker.age() > self._rules.deadline:
-                worker.end("deadline", self._rules.deadline)
+            elif worker.age() > (limit := worker.order.item.deadline or self._rules.deadline):
+                worker.end("deadline", limit)
         if time.monotonic() - self._measured < MEASURE or not workers:
             return
         alive = processes()

@@ -21,6 +21,8 @@ ARRAY = 10_000
 """Children of one array job at most; at least two."""
 GROUP = 500
 """Assets of one child at most, however short they are."""
+STAGES = 2
+"""That a deadline is for, each: fetch and build."""
 QUICKEST = 1.0
 """Seconds that an asset takes at least, whatever is expected: a process has to start."""
 MEMORY_MB = (2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000)
@@ -40,6 +42,11 @@ class Part:
     def seconds(self) -> float:
         """Expected of the longest child, on one core."""
         return max(sum(expected(item) for item in group) for group in self.groups)
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that the plan allows to one child's assets, in all their stages."""
+        return max(sum(STAGES * (item.deadline or 0.0) for item in group) for group in self.groups)
 
     @property
     def items(self) -> int:

@@ -14,6 +14,7 @@ from assetpipe.batch.cloud import BatchClient, LogsClient
 from assetpipe.batch.lease import FOLDER, Progress, read_progress
 from assetpipe.config import Batch
 from assetpipe.delivery.faults import explaining
+from assetpipe.delivery.rounds import Rounds
 from assetpipe.delivery.store import Store
 from assetpipe.errors import AssetpipeError, MissingFile
 
@@ -38,6 +39,8 @@ class Sources:
     """None: no log lines"""
     prices: Batch | None = None
     lines: int = 10
+    index_seconds: float = 60.0
+    """`[publish] index_seconds`: how often indexes and caches are seen to"""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Status:
     spent: Spent
     retried: int = 0
     """jobs that have begun more than once"""
+    unfinished: tuple[str, ...] = ()
+    """categories of the store whose index and caches a publisher began to see to, and was stopped"""
 
     @property
     def ended(self) -> bool:
@@ -103,6 +108,7 @@ def status_of(run: str, sources: Sources) -> Status:
         tuple({"asset": each.asset, **each.error} for each in failed),
         _spent(jobs, sources.prices),
         sum(len(job.get("attempts", ())) > 1 for job in jobs),
+        tuple(Rounds(sources.store, sources.index_seconds).unfinished()),
     )
 
 

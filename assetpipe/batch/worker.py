@@ -224,7 +224,8 @@ def _limit(worker: Worker) -> Outcome:
     limit = f", limit {worker.limit / scale:,.0f} {unit}" if worker.limit else ""
     if worker.ended == "deadline":
         fault = f"{source}: {stage} was not done after {worker.age():.0f} s{limit}"
-        return Outcome(code="E_DEADLINE", message=fault, hint="raise --deadline, or simplify the source")
+        its = "its deadline in the plan" if worker.order.item.deadline else "--deadline"
+        return Outcome(code="E_DEADLINE", message=fault, hint=f"raise {its}, or simplify the source")
     fault = f"{source}: {stage} took {worker.peak / 1e6:,.0f} MB of memory{limit}"
     return Outcome(
         code="E_MEMORY", message=fault, hint="raise --memory-mb, use a larger machine, or simplify the source"

@@ -57,7 +57,8 @@ def plan(sources: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> 
     """Write down what there is to do: one line an asset, with size, hash, expected time and memory.
 
     A source is a file, a folder, a glob, an s3:// prefix, or a list (.csv, .jsonl) with the columns source, asset,
-    category, config. What is there twice is left out; two sources of one name are refused.
+    category, config, deadline (seconds for one stage). What is there twice is left out; two sources of one name are
+    refused.
 
     \b
     Example:

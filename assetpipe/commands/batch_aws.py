@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -21,6 +21,9 @@ from assetpipe.commands.talk import print_json, reporter
 from assetpipe.errors import SomeFailed, TryAgain
 from assetpipe.log import Event, Report
 from assetpipe.stages.open_shelf import OFF
+
+if TYPE_CHECKING:
+    from assetpipe.batch.spot import Drain
 
 __all__ = ["batch"]
 
@@ -89,7 +92,7 @@ def work(plan: str, to: str, run: str | None, **options: Any) -> None:
         reporter(**_in_batch(talk)) as report,
         _metrics(options.pop("metrics")) as metrics,
         draining(lambda said: report(Event("warning", "worker", said))) as drain,
-        _last_resort(drain.event, report),
+        _last_resort(drain, report),
     ):
         config = options.pop("config_file")
         worked = calls.work_batch(
@@ -133,11 +136,13 @@ def _metrics(file: str | None) -> Iterator[TextIO | None]:
 
 
 @contextmanager
-def _last_resort(draining: threading.Event, report: Report) -> Iterator[None]:
+def _last_resort(drain: Drain, report: Report) -> Iterator[None]:
     over = threading.Event()
 
     def leave() -> None:
-        draining.wait()
+        drain.event.wait()
+        if not over.is_set():
+            report(Event("warning", "worker", f"{drain.reason}: nothing more is begun"))
         if not over.wait(LAST_RESORT):
             report(Event("warning", "worker", f"leaves after {LAST_RESORT:.0f} s, in the middle of something"))
             sys.stdout.flush()

@@ -54,6 +54,9 @@ def show_status(status: Status) -> None:
     for job in status.failed_jobs[:FAILURES]:
         _show_failed(job)
     _more(len(status.failed_jobs), "jobs")
+    if status.unfinished:
+        names, cure = ", ".join(status.unfinished), f"assetpipe catalog finish --store {status.to}"
+        _say(f"behind: a publisher was stopped over index and caches of {names}: the next one does, or {cure}")
     retried = f" ({status.retried:,} begun again)" if status.retried else ""
     click.echo(f"jobs: {_counts(status.jobs)}{retried}")
     click.echo(f"assets: {_counts(status.assets)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,14 @@ def started(out: Path) -> list[str]:
     """Assets in the order in which children were started for them."""
     log = out / "started.log"
     return [line.split()[0] for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def wait_for(truth: Callable[[], bool], seconds: float = 300) -> None:
+    """What does not come fails; how long it takes is the machine's business."""
+    end = time.monotonic() + seconds
+    while not truth():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 def read_journal(out: Path, look: Callable[[Journal], Any]) -> Any:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,11 @@ def hang(order: dict[str, Any]) -> None:
 
 
 def greedy(order: dict[str, Any]) -> None:
-    """20 MB more each time, every page of it touched."""
+    """20 MB more each time, every page of it touched; what it is refused it waits for, until somebody looks."""
     kept = []
     while True:
-        kept.append(b"x" * 20_000_000)
+        with suppress(MemoryError):
+            kept.append(b"x" * 20_000_000)
         say(order, "more", 0.1)
         time.sleep(0.05)
 

@@ -2,7 +2,7 @@
 second, a bundle that depends on its source alone. For tests of what is around it: hundreds of assets, killed at any
 moment.
 
-A source may ask for trouble in its first line: `sleep 3`, `crash`, `bad`.
+A source may ask for trouble in its first line: `sleep 3`, `crash`, `bad`, `wait FILE`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def main() -> NoReturn:
     for step, seconds in (("reading", 0.0), ("decimating", _wish(data, b"sleep")), ("poster", 0.0)):
         say(Event("step", order.item.asset, step, 0.5))
         time.sleep(seconds)
+    while data.startswith(b"wait") and not Path(data.splitlines()[0].split()[1].decode()).exists():
+        time.sleep(0.01)
     if data.startswith(b"crash"):
         os.kill(os.getpid(), signal.SIGSEGV)
     if data.startswith(b"bad"):

@@ -92,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         answers = self.server.answers
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if answer is None:
-            self.server.over.wait(60)
+            self.server.over.wait(300)
             return
         said = json.dumps(answer).encode()
         self.send_response(200)

@@ -42,7 +42,7 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"]
     with running("moto", command, {}, tmp_path_factory.mktemp("moto")) as server:
         simple = json.dumps({"batch": {"use_docker": False}}).encode()
-        urllib.request.urlopen(f"{server.url}/moto-api/config", data=simple, timeout=10).close()
+        urllib.request.urlopen(f"{server.url}/moto-api/config", data=simple, timeout=120).close()
         yield server
 
 

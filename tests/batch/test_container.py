@@ -111,7 +111,7 @@ def test_what_is_copied_is_enough_to_install(steps: list[Step], tmp_path: Path) 
         (context / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, context / path)
     pip = [sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "-w", str(tmp_path)]
-    made = subprocess.run([*pip, "."], cwd=context, capture_output=True, text=True, timeout=300)
+    made = subprocess.run([*pip, "."], cwd=context, capture_output=True, text=True, timeout=1_200)
     assert made.returncode == 0, made.stderr
     (wheel,) = tmp_path.glob("assetpipe-*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())

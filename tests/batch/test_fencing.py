@@ -50,7 +50,7 @@ class Stall:
             os.kill(self.worker, signal.SIGSTOP)
             self.reached.set()
             if self.late:
-                self.over.wait(60)
+                self.over.wait(600)
 
 
 def publish(store: S3Store, there: Cloud, folder: Path, job: str, *, fenced: bool, later: float = 0.0) -> int:

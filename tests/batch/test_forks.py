@@ -7,7 +7,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +21,7 @@ from assetpipe.batch.run import Summary, carry_out
 from assetpipe.batch.worker import CHILD
 from assetpipe.log import Event
 from tests import gltf_files
-from tests.batch.nights import RUNNER, batch
+from tests.batch.nights import RUNNER, batch, wait_for
 from tests.batch.test_hostile import SMALL
 from tests.shapes import sphere, torus
 
@@ -129,7 +128,4 @@ def test_whoever_kills_the_runner_ends_template_and_children(tmp_path: Path) -> 
         assert any('"reading"' in line for line in runner.stderr)
         child = child_of(out, "ball")
         runner.kill()
-    end = time.monotonic() + 10
-    while {child.pid, child.parent} & processes().keys():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_for(lambda: not {child.pid, child.parent} & processes().keys())

@@ -8,11 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from assetpipe.batch.lease import MAX_STARTS, Fenced, Holder, Lease, LeaseLost, Leases, Progress, all_progress
+from assetpipe.batch.lease import (
+    MAX_STARTS,
+    Fenced,
+    Holder,
+    Lease,
+    LeaseLost,
+    Leases,
+    Progress,
+    all_progress,
+    read_progress,
+)
 from assetpipe.delivery.folder import FolderStore
 from assetpipe.delivery.memory import MemoryStore
 from assetpipe.delivery.store import Item, Store
 from assetpipe.errors import SourceError
+from tests.batch.nights import wait_for
 
 ASSET, UNIT = "chair", "unit-1"
 
@@ -68,7 +79,7 @@ def test_of_eight_workers_at_once_one_gets_the_asset(store: Store, clock: Clock)
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(300)
     assert sum(isinstance(each, Lease) for each in taken) == 1
 
 
@@ -106,17 +117,23 @@ def test_the_next_attempt_of_the_same_job_need_not_wait(store: Store, clock: Clo
     assert isinstance(leases(store, clock).take(ASSET, UNIT), Progress)
 
 
-def test_signs_of_life_keep_a_lease(store: Store) -> None:
+def test_signs_of_life_keep_a_lease(store: Store, clock: Clock) -> None:
     """As long as the block runs, however short the lease is; afterwards nobody gives them."""
-    mine = Leases(store, "night", Holder("job-1", 1, "a"), 0.2)
-    other = Leases(store, "night", Holder("job-2", 1, "b"), 0.2)
-    over = threading.Event()
+    mine = Leases(store, "night", Holder("job-1", 1, "a"), 0.2, clock)
+    other = Leases(store, "night", Holder("job-2", 1, "b"), 0.2, clock)
     with held(mine.take(ASSET, UNIT)).kept():
-        for _ in range(10):
-            over.wait(0.05)
+        for _ in range(5):
+            clock.now += 0.15
+            wait_for(lambda: _until(store) > clock.now + 0.19)
             assert isinstance(other.take(ASSET, UNIT), Progress)
-    over.wait(0.3)
+    clock.now += 0.3
     assert held(other.take(ASSET, UNIT)).number == 2
+
+
+def _until(store: Store) -> float:
+    progress = read_progress(store, "night", ASSET)[1]
+    assert progress
+    return progress.until
 
 
 def test_a_worker_that_drains_lets_go_at_once(store: Store, clock: Clock) -> None:

@@ -44,9 +44,25 @@ def test_names_may_have_commas_line_feeds_and_what_unicode_takes_for_one(tmp_pat
     ]
 
 
+def test_a_deadline_is_a_number_of_seconds(tmp_path: Path) -> None:
+    """As spreadsheets and programs write it; an empty cell is none."""
+    assert rows(tmp_path, "list.csv", b"source,deadline\na.glb,7200\nb.glb,\n") == [
+        {"source": "a.glb", "deadline": 7200.0},
+        {"source": "b.glb"},
+    ]
+    assert rows(tmp_path, "list.jsonl", b'{"source": "a", "deadline": 90.5}\n{"source": "b", "deadline": null}\n') == [
+        {"source": "a", "deadline": 90.5},
+        {"source": "b"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "data", "fault"),
     [
+        ("list.csv", b"source,deadline\na.glb,soon\n", "line 2: deadline: 'soon' is no number of seconds"),
+        ("list.csv", b"source,deadline\na.glb,0\n", "line 2: deadline: '0' is no number of seconds"),
+        ("list.csv", b"source,deadline\na.glb,nan\n", "line 2: deadline: 'nan' is no number of seconds"),
+        ("list.jsonl", b'{"source": "a", "deadline": true}\n', "line 1: deadline: True is no number of seconds"),
         ("list.csv", b"source,asset,asset\na.glb,x,y\n", "line 1: column asset is there twice"),
         ("list.csv", b"source,asset\na.glb,x\nb.glb,x,y\n", "line 3: 3 cells, the header has 2"),
         ("list.csv", b"source,colour\na.glb,red\n", "line 2: unknown column colour"),

@@ -9,7 +9,6 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,15 +20,8 @@ from assetpipe.batch.machine import free_memory, processes, share_cores
 from assetpipe.batch.run import carry_out
 from assetpipe.errors import LimitExceeded, TryAgain
 from assetpipe.log import Event
-from tests.batch.nights import batch, items, read_journal, start_runner, started
+from tests.batch.nights import batch, items, read_journal, start_runner, started, wait_for
 from tests.commands import run
-
-
-def wait_for(truth: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not truth():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def codes(out: Path) -> dict[str, str]:
@@ -84,10 +76,10 @@ def test_what_may_pass_is_tried_again_and_not_for_ever(tmp_path: Path) -> None:
 def test_a_deadline_ends_the_whole_family_and_leaves_nothing(tmp_path: Path) -> None:
     """A child that is deaf to SIGTERM, its child, and one that left its group: all gone soon after the deadline, and
     so is the temporary folder."""
-    out = tmp_path / "out"
-    begun = time.monotonic()
-    summary = carry_out(batch(out, items(tmp_path / "in", ["hang", "good"]), deadline=2.0))
-    assert time.monotonic() - begun < 2.0 + 0.5 + 6
+    out, begun = tmp_path / "out", time.monotonic()
+    wanted = (*items(tmp_path / "in", ["hang"], deadline=4.0), *items(tmp_path / "in", ["good"]))
+    summary = carry_out(batch(out, wanted))
+    assert 4.0 < time.monotonic() - begun < 100, "whoever waits for the one that left the group waits for 600 s"
     assert (summary.done, summary.reasons) == (1, (("E_DEADLINE", 1),))
     alive = processes()
     assert not [pid for pid in json.loads((out / "hung.json").read_text()) if pid in alive]
@@ -154,7 +146,7 @@ def test_a_runner_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     pids = [int(line.split()[2]) for line in (out / "started.log").read_text().splitlines()]
     runner.kill()
     runner.communicate()
-    wait_for(lambda: not [pid for pid in pids if pid in processes()], 5)
+    wait_for(lambda: not [pid for pid in pids if pid in processes()])
     done = {entry.asset for entry in read_journal(out, lambda journal: list(journal.all("done")))}
     assert 2 <= len(done) < 12
     begun = Counter(started(out))
@@ -175,7 +167,7 @@ def test_children_die_with_their_runner(tmp_path: Path) -> None:
     child = int((out / "started.log").read_text().split()[2])
     assert child in processes()
     runner.kill()
-    wait_for(lambda: child not in processes(), 5)
+    wait_for(lambda: child not in processes())
     runner.communicate()
 
 
@@ -186,9 +178,9 @@ def test_sigterm_drains(tmp_path: Path) -> None:
     wait_for(lambda: (out / "hung.json").exists() and "hang" in started(out))
     begun = time.monotonic()
     runner.send_signal(signal.SIGTERM)
-    said = runner.communicate(timeout=20)[1]
+    said = runner.communicate(timeout=120)[1]
     assert (runner.returncode, "E_BATCH_DRAINED" in said) == (75, True)
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 60, "the child would go on for ever"
     assert not [pid for pid in json.loads((out / "hung.json").read_text()) if pid in processes()]
     done = {entry.asset for entry in read_journal(out, lambda journal: list(journal.all("done")))}
     assert done == set(started(out)) - {"hang"} != set()
@@ -258,7 +250,7 @@ def test_two_runners_do_not_share_a_folder(tmp_path: Path) -> None:
             carry_out(batch(out, wanted))
     finally:
         runner.send_signal(signal.SIGTERM)
-        runner.communicate(timeout=20)
+        runner.communicate(timeout=120)
 
 
 @pytest.mark.parametrize("count", [500 if os.environ.get("ASSETPIPE_LONG") else 40])

@@ -39,7 +39,7 @@ def tried(what):
         return type(error).__name__
 
 def connect():
-    with socket.create_connection(("127.0.0.1", wanted["port"]), timeout=5) as line:
+    with socket.create_connection(("127.0.0.1", wanted["port"]), timeout=120) as line:
         return line.recv(100).decode()
 
 said = {path: tried(lambda: Path(path).read_bytes().decode(errors="replace")) for path in wanted["read"]}
@@ -91,7 +91,7 @@ class Place:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
         )
         assert not done.stderr, done.stderr
         said: dict[str, str] = json.loads(done.stdout)

@@ -6,13 +6,13 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from assetpipe.batch.spot import draining
 from tests.batch.metadata import ACTION, REBALANCE, Metadata, serving
+from tests.batch.nights import wait_for
 
 
 @pytest.fixture
@@ -23,31 +23,24 @@ def metadata(monkeypatch: pytest.MonkeyPatch) -> Iterator[Metadata]:
         yield served
 
 
-def until(true: object, seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "in vain"
-        time.sleep(0.01)
-
-
 def test_a_spot_notice_starts_the_drain(metadata: Metadata) -> None:
     """404 means nothing; the first answer is the notice, and its time is said."""
     with draining(print, poll=0.02) as drain:
-        until(lambda: metadata.asked.count(ACTION) >= 3)
+        wait_for(lambda: metadata.asked.count(ACTION) >= 3)
         assert not drain.on
         metadata.notice("2026-01-01T00:02:00Z")
-        assert drain.wait(5)
+        assert drain.wait(120)
     assert drain.reason == "Spot notice: terminate at 2026-01-01T00:02:00Z"
 
 
 def test_nothing_is_asked_without_a_token(metadata: Metadata) -> None:
     """Version 2 only; a token that has run out is asked for again, within the same look."""
     with draining(print, poll=0.02) as drain:
-        until(lambda: ACTION in metadata.asked)
+        wait_for(lambda: ACTION in metadata.asked)
         metadata.tokens.clear()
         metadata.tokens.update({"none of ours"})
         metadata.notice()
-        assert drain.wait(5)
+        assert drain.wait(120)
     assert drain.reason.startswith("Spot notice")
 
 
@@ -56,7 +49,7 @@ def test_a_rebalance_recommendation_is_said_once_and_stops_nothing(metadata: Met
     said: list[str] = []
     metadata.rebalance()
     with draining(said.append, poll=0.02) as drain:
-        until(lambda: metadata.asked.count(ACTION) >= 4)
+        wait_for(lambda: metadata.asked.count(ACTION) >= 4)
         assert not drain.on
     assert metadata.asked.count(REBALANCE) == 1
     assert said == ["EC2 expects to take this machine soon (said at 2026-01-01T00:00:00Z)"]
@@ -67,7 +60,7 @@ def test_a_signal_starts_the_drain_and_is_ours_for_the_block_only(metadata: Meta
     before = signal.getsignal(signal.SIGTERM)
     with draining(print, poll=0.02) as drain:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert drain.wait(5)
+        assert drain.wait(120)
     assert drain.reason == "SIGTERM"
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -76,7 +69,7 @@ def test_the_first_reason_stays(metadata: Metadata) -> None:
     """A notice is often followed by a signal."""
     metadata.notice()
     with draining(print, poll=0.02) as drain:
-        assert drain.wait(5)
+        assert drain.wait(120)
         drain.start("SIGTERM")
     assert drain.reasons == ["Spot notice: terminate at 2026-01-01T00:02:00Z"]
 
@@ -87,7 +80,7 @@ def test_a_machine_without_metadata_is_left_in_peace(monkeypatch: pytest.MonkeyP
         taken.bind(("127.0.0.1", 0))  # and never listens
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
         with draining(pytest.fail, poll=0.01) as drain:
-            until(lambda: "spot" not in {thread.name for thread in threading.enumerate()})
+            wait_for(lambda: "spot" not in {thread.name for thread in threading.enumerate()})
             assert not drain.on
 
 
@@ -95,7 +88,7 @@ def test_a_notice_that_cannot_be_read_is_a_notice(metadata: Metadata) -> None:
     """Something is there where nothing is as long as the machine stays."""
     metadata.said[ACTION] = "not json"
     with draining(print, poll=0.01) as drain:
-        assert drain.wait(5)
+        assert drain.wait(120)
     assert drain.reason == "Spot notice: unknown at ?"
 
 
@@ -103,5 +96,5 @@ def test_metadata_may_be_switched_off_by_the_environment(metadata: Metadata, mon
     """With the word that AWS's own SDKs know."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with draining(print, poll=0.01):
-        until(lambda: "spot" not in {thread.name for thread in threading.enumerate()})
+        wait_for(lambda: "spot" not in {thread.name for thread in threading.enumerate()})
     assert metadata.asked == []

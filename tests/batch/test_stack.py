@@ -72,7 +72,7 @@ def deployed(text: str, kinds: str, known: dict[str, str]) -> dict[str, str]:
     client, stack = boto3.client("cloudformation"), f"shop-{uuid.uuid4().hex[:6]}"
     said = {"TemplateBody": json.dumps(template), "Capabilities": ["CAPABILITY_NAMED_IAM"], "Parameters": given}
     client.create_stack(StackName=stack, **said)
-    client.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    client.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 300})
     (made,) = client.describe_stacks(StackName=stack)["Stacks"]
     return {"Stack": stack, **{each["OutputKey"]: each["OutputValue"] for each in made["Outputs"]}}
 
@@ -188,7 +188,7 @@ def test_a_shop_publishes_into_what_the_stack_makes(
     glb = b"glTF\x02\x00\x00\x00" + bytes(100)
     for key in ("elsewhere/lamp.glb", "incoming/furniture/chair.glb"):
         boto3.client("s3").put_object(Bucket=names[1], Key=key, Body=glb)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not (found := submitted(names[0])) and time.monotonic() < deadline:
         time.sleep(0.2)
     ((job,),) = [each["jobs"] for each in found]

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from assetpipe.batch.status import Sources, status_of
 from assetpipe.config import Config, load_config
 from assetpipe.delivery.folder import FolderStore
 from tests.batch.emf import parse
+from tests.batch.nights import wait_for
 from tests.batch.standin import LIMIT, Disturber, Standin
 
 QUICK = [sys.executable, str(Path(__file__).with_name("quick_cli.py"))]
@@ -58,9 +58,9 @@ def item(path: Path, seconds: float) -> Item:
     )
 
 
-def standin(folder: Path, command: list[str]) -> Standin:
+def standin(folder: Path, command: list[str], **environment: str) -> Standin:
     folder.mkdir(exist_ok=True)
-    return Standin(folder, command, {"PYTHONPATH": str(ROOT)})
+    return Standin(folder, command, {"PYTHONPATH": str(ROOT), **environment})
 
 
 def published(store: Path) -> dict[str, str]:
@@ -126,8 +126,9 @@ def test_machines_that_are_taken_away_change_nothing(
 
 def test_a_worker_that_is_told_to_go_begins_nothing_more(tmp_path: Path, config: Config) -> None:
     """Of a slice of two, the first is still under way when SIGTERM comes; the second is left for the next attempt."""
-    items = [each.model_copy(update={"seconds": 10.0}) for each in sources(tmp_path / "sources", 2, "sleep 2")]
-    cloud = standin(tmp_path / "cloud", QUICK)
+    told = tmp_path / "told"
+    items = [each.model_copy(update={"seconds": 10.0}) for each in sources(tmp_path / "sources", 2, f"wait {told}")]
+    cloud = standin(tmp_path / "cloud", QUICK, PATIENT="1")
     submission = submitted(items, config, cloud, tmp_path / "store")
     log = tmp_path / "cloud" / "job-0-1.log"
 
@@ -135,6 +136,8 @@ def test_a_worker_that_is_told_to_go_begins_nothing_more(tmp_path: Path, config:
         for each in running:
             if not each.term and len(each.child.attempts) == 0 and "decimating" in log.read_text():
                 Disturber.term(each)
+            if each.term and "SIGTERM" in log.read_text():
+                told.touch()
 
     cloud.run(disturb=disturb)
     (job,) = cloud.children.values()
@@ -146,8 +149,8 @@ def test_a_worker_that_is_told_to_go_begins_nothing_more(tmp_path: Path, config:
 
 
 def test_an_asset_that_takes_too_long_is_abandoned(tmp_path: Path, config: Config) -> None:
-    """It would take a minute more: within 20 s the worker is gone, and its child with it; the lease is free."""
-    items = sources(tmp_path / "sources", 1, "sleep 60")
+    """It would take ten minutes more: within 20 s the worker is gone, and its child with it; the lease is free."""
+    items = sources(tmp_path / "sources", 1, "sleep 600")
     cloud = standin(tmp_path / "cloud", QUICK)
     once = config.model_copy(update={"batch": config.batch.model_copy(update={"attempts": 1})})
     submission = submitted(items, once, cloud, tmp_path / "store")
@@ -221,14 +224,14 @@ def test_a_worker_that_is_stopped_cannot_overwrite_its_successor(tmp_path: Path,
     command += ["--config", str(tmp_path / "soon.toml")]
     first = start([*command, "--run", "night", "--lease", "2", "-v"], tmp_path / "first.log")
     try:
-        until(lambda: "decimating" in (tmp_path / "first.log").read_text())
+        wait_for(lambda: "decimating" in (tmp_path / "first.log").read_text())
         os.kill(first.pid, signal.SIGSTOP)
         second = start([*command, "--run", "night", "--lease", "2", "-v"], tmp_path / "second.log")
-        assert second.wait(60) == 0
+        assert second.wait(300) == 0
         before = published(tmp_path / "store")
         (done,) = all_progress(store, "night")
         os.kill(first.pid, signal.SIGCONT)
-        assert first.wait(60) == 0
+        assert first.wait(300) == 0
     finally:
         first.kill()
     assert (done.state, done.number) == ("done", 2)
@@ -242,15 +245,16 @@ def test_a_worker_that_is_stopped_cannot_overwrite_its_successor(tmp_path: Path,
 def test_a_worker_that_hangs_in_the_middle_of_something_leaves_all_the_same() -> None:
     """A store that says nothing, a disk that is stuck: a while after the drain began the process ends, with 75."""
     hanging = """
-import threading, time
+import time
+from assetpipe.batch.spot import Drain
 from assetpipe.commands import batch_aws
 batch_aws.LAST_RESORT = 0.2
-drain = threading.Event()
+drain = Drain()
 with batch_aws._last_resort(drain, print):
-    drain.set()
-    time.sleep(60)
+    drain.start("SIGTERM")
+    time.sleep(600)
 """
-    done = subprocess.run([sys.executable, "-c", hanging], cwd=ROOT, capture_output=True, text=True, timeout=50)
+    done = subprocess.run([sys.executable, "-c", hanging], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (75, "")
 
 
@@ -258,13 +262,6 @@ def start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true"}
     with log.open("wb") as out:
         return subprocess.Popen(command, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-
-
-def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "in vain"
-        time.sleep(0.02)
 
 
 def _sent(log: Path) -> Iterator:

@@ -58,7 +58,7 @@ def load_in_three(
 
 def validate(path: Path) -> dict[str, Any]:
     """Khronos' validator's report on a GLB, by a caller that is not ours."""
-    report: dict[str, Any] = json.loads(run_script("validate.mjs", str(path), seconds=120))
+    report: dict[str, Any] = json.loads(run_script("validate.mjs", str(path), seconds=600))
     return report
 
 

@@ -18,7 +18,7 @@ CALLS = (
     "fcntl.flock",
 )
 """With which a folder store changes anything, or holds it."""
-WITHIN = 60.0
+WITHIN = 600.0
 """Seconds after which a child hangs."""
 
 

@@ -84,8 +84,8 @@ def together(*calls: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
-    assert not any(thread.is_alive() for thread in threads), "a call did not return within 120 s"
+        thread.join(timeout=600)
+    assert not any(thread.is_alive() for thread in threads), "a call did not return within 600 s"
     return results
 
 

@@ -95,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         what = self.server.plan(self.server.note(self.command, self.path, length))
         if what == "stall":
-            self.server.over.wait(60)
+            self.server.over.wait(300)
         if what in ("stall", "reset"):
             self._reset()
             return
@@ -127,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         """With the Host that the client signed."""
-        connection = http.client.HTTPConnection(self.server.upstream, timeout=60)
+        connection = http.client.HTTPConnection(self.server.upstream, timeout=300)
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() not in HOP:

@@ -28,7 +28,7 @@ class Refusing:
                 if next(left, None) is not None:
                     self._answer(status, ERROR.format(code=code).encode())
                     return
-                connection = HTTPConnection(upstream.removeprefix("http://"), timeout=20)
+                connection = HTTPConnection(upstream.removeprefix("http://"), timeout=120)
                 connection.request(self.command, self.path, body, dict(self.headers.items()))
                 answer = connection.getresponse()
                 self._answer(answer.status, answer.read())

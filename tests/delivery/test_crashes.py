@@ -229,7 +229,7 @@ def test_refused_at_any_call_it_ends_with_the_store_s_error(
         with pytest.raises(TryAgain) as caught:
             publish_bundle(scene.bundle, FaultyStore(store, [Fault(n, what, lasting)]), catalog, SEQUENTIAL)
         assert caught.value.code == "E_FAULT"
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < 600
         assert faults(place / "store", catalog) == [], f"{what} {scene.calls[n - 1]}"
         rerun(scene, place)
 

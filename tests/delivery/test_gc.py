@@ -320,7 +320,7 @@ def test_a_publisher_waits_while_what_it_needs_is_being_deleted(
     write_doomed(store, CHAIR, Doomed(marked, frozenset(marked), "a gc that died", version=version))
     began = time.monotonic()
     publish_bundle(bundle(tmp_path), store, catalog, SETTINGS)
-    assert 0.3 <= time.monotonic() - began < 30
+    assert time.monotonic() - began >= 0.3
     assert read_doomed(store, CHAIR).condemned == frozenset()
     assert found_by_reader(store, catalog) == []
 

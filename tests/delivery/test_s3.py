@@ -177,7 +177,7 @@ def test_an_upload_that_broke_off_is_gone_on_with(strict: Server, proxy: Proxy) 
     """Parts that had arrived are not sent again, and the object is the one that was meant."""
     body = noise(6 * PART)
     sent = item(key_of(body), body)
-    store = S3Store.open(f"s3://{strict.bucket()}", settings(proxy.url, threads=1), Patience(1, 1, tries=1))
+    store = S3Store.open(f"s3://{strict.bucket()}", settings(proxy.url, threads=1), Patience(30, 30, tries=1))
     proxy.plan = lambda request: "reset" if request.is_part and "partNumber=5" in request.path else None
     with pytest.raises(TryAgain):
         store.put(sent)

@@ -48,7 +48,7 @@ class Turns:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(600)
         return [*map(repr, faults)]
 
     def _deal(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as Picture
 
 from assetpipe.asset import Array, Json, Material, Primitive
-from assetpipe.quality.cameras import Camera, views
+from assetpipe.quality.cameras import Camera, three_quarter, views
 from assetpipe.quality.drawables import Box, Drawable, Texture, drawn_box
 from assetpipe.quality.poster import render_poster
 from assetpipe.quality.pyramids import pyramid
@@ -245,6 +245,32 @@ def test_things_shade_each_other_and_the_ground() -> None:
     shadow = (ground.coverage == 0) & (ground.light[..., 3] > 0.1)
     assert shadow.sum() > 30
     assert ground.light[0, 0, 3] == 0
+
+
+def test_fewer_samples_make_the_picture_of_many() -> None:
+    """What neighbours share, and pixels that need no second sample, bring it nearer to 64 samples a pixel than four
+    samples each with rays of its own are: shadows, edges, a checker finer than a pixel and glass."""
+    checker = texels(*[[RED, WHITE] * 8, [WHITE, RED] * 8] * 8)
+    shown = [
+        drawable(torus(48), matt(baseColorTexture={"index": 0})),
+        drawable(box(0.5), {**matt(baseColorFactor=[0.2, 0.3, 1, 0.5]), "alphaMode": "BLEND"}, (0.3, 0.2, 0.9)),
+        drawable(box(2.0), matt(baseColorFactor=[0.6, 0.6, 0.6, 1]), (0, -2.2, 0)),
+    ]
+    camera = three_quarter(shown, drawn_box(shown), 0.1)
+    looks = Look(ground=True), Look(ground=True, adaptive=True), Look(ground=True, samples=8)
+    plain, adaptive, exact = (render(shown, {0: Texture(checker)}, camera, 96, look) for look in looks)
+    errors = [np.abs(each.over(1.0).astype(int) - exact.over(1.0)).mean() for each in (plain, adaptive)]
+    assert errors[1] < errors[0]
+    assert np.abs(adaptive.coverage - exact.coverage).mean() < 0.004
+    assert np.abs(adaptive.light[..., 3] - exact.light[..., 3]).mean() < 0.006
+
+
+def test_edges_are_smooth_where_only_edges_are_looked_at_twice() -> None:
+    """A disc's area comes out to a fraction of a percent, and its rim in grey."""
+    camera = views(Box(np.full(3, -1.0), np.full(3, 1.0)), 1)[0]
+    frame = render([drawable(sphere(128))], {}, camera, 128, Look(adaptive=True))
+    assert frame.coverage.mean() == pytest.approx(np.pi / 4 / 1.02**2, rel=0.004)
+    assert 300 < ((frame.coverage > 0) & (frame.coverage < 1)).sum() < 600
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e4])

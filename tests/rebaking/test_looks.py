@@ -130,7 +130,7 @@ def test_the_same_bytes_whatever_the_threads_and_the_hashes(seed: str) -> None:
         env = {**os.environ, "PYTHONHASHSEED": seed, **more}
         command = [sys.executable, "-c", DIGEST]
         return subprocess.run(
-            command, check=True, capture_output=True, text=True, env=env, cwd=Path(__file__).parents[2], timeout=120
+            command, check=True, capture_output=True, text=True, env=env, cwd=Path(__file__).parents[2], timeout=600
         ).stdout
 
     assert digest() == digest(ONE_CORE="1", PYTHONHASHSEED="0") != ""
