@@ -1,31 +1,37 @@
 """The machine is to go -> one event, "drain", whatever said so: SIGTERM, or the instance metadata of a Spot instance.
 
 EC2 gives two minutes' notice by metadata and, as containers are usually set up, no signal; Batch's own timeouts and
-terminations give a signal and no notice. Whoever works looks at one event. Pure standard library.
+terminations give a signal and no notice. Whoever works looks at one event.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
 import signal
+import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from types import FrameType
+from typing import cast
+from urllib.parse import urlsplit
+
+from assetpipe.errors import ConfigError
 
 log = logging.getLogger("assetpipe")
 
 POLL = 5.0
 """Seconds between two looks; AWS advises five."""
 ANSWER = 1.0
-"""Seconds until a look is given up: the metadata service is on the machine itself."""
+"""Seconds in all that a question has for its answer: the metadata service is on the machine itself."""
+MOST = 65_536
+"""Bytes of an answer."""
 TOKEN_SECONDS = 21_600
 MISSES = 3
 """Looks in a row without an answer until we believe that there is no metadata service here."""
@@ -69,9 +75,9 @@ class Drain:
 @contextmanager
 def draining(say: Say, *, poll: float = POLL) -> Iterator[Drain]:
     """Listen until the block ends. Signals can only be caught in the main thread; elsewhere metadata alone is heard."""
-    drain, over = Drain(), threading.Event()
+    drain, over, metadata = Drain(), threading.Event(), Metadata.here()
     before = _on_sigterm(drain)
-    watcher = threading.Thread(target=_watch, args=(drain, over, say, poll), name="spot", daemon=True)
+    watcher = threading.Thread(target=_watch, args=(metadata, drain, over, say, poll), name="spot", daemon=True)
     watcher.start()
     try:
         yield drain
@@ -91,8 +97,8 @@ def _on_sigterm(drain: Drain) -> Callable[[int, FrameType | None], object] | int
     )
 
 
-def _watch(drain: Drain, over: threading.Event, say: Say, poll: float) -> None:
-    metadata, misses, advised = Metadata.here(), 0, False
+def _watch(metadata: Metadata | None, drain: Drain, over: threading.Event, say: Say, poll: float) -> None:
+    misses, advised = 0, False
     while metadata and not drain.on and not over.is_set():
         try:
             if notice := metadata.notice():
@@ -114,7 +120,12 @@ class Metadata:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint.rstrip("/")
+        self._at = urlsplit(self.endpoint)
+        if self._at.scheme != "http" or not self._at.hostname:
+            fault = f"AWS_EC2_METADATA_SERVICE_ENDPOINT={endpoint}: is no http:// URL"
+            raise ConfigError("E_METADATA", fault, hint=f"leave it unset, or say {DEFAULT_ENDPOINT}")
         self.answered = False
+        """It has said something: there is such a service, whatever becomes of a look."""
         self._token = ""
 
     @classmethod
@@ -143,32 +154,63 @@ class Metadata:
         return found if isinstance(found, dict) else {}
 
     def _get_again(self, path: str) -> bytes:
-        """Nothing for a 404, a new token for a 401."""
-        try:
-            return self._get(path)
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return b""
-            if error.code != 401 or not self._token:
-                raise
+        """Nothing for a 404; with a new token after a 401, once."""
+        for _ in range(2):
+            status, body = self._get(path)
+            if status in (200, 404):
+                return body if status == 200 else b""
+            if status != 401:
+                break
             self._token = ""
-        return self._get_again(path)
+        raise OSError(f"{path}: HTTP {status}")
 
-    def _get(self, path: str) -> bytes:
+    def _get(self, path: str) -> tuple[int, bytes]:
         if not self._token:
             ttl = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_SECONDS)}
-            self._token = self._send("PUT", "/latest/api/token", ttl).decode()
+            status, body = self._send("PUT", "/latest/api/token", ttl)
+            if status != 200:
+                raise OSError(f"token: HTTP {status}")
+            self._token = body.decode("ascii", "replace").strip()
         return self._send("GET", path, {"X-aws-ec2-metadata-token": self._token})
 
-    def _send(self, method: str, path: str, headers: dict[str, str]) -> bytes:
-        request = urllib.request.Request(f"{self.endpoint}{path}", method=method, headers=headers)  # noqa: S310
-        # A proxy in the environment must never see this.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    def _send(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Status and body, or what has come of it, within `ANSWER` seconds in all: timeouts of urllib are for each read,
+        and one byte now and then would hold us for ever. No proxy in the environment ever sees this."""
+        until = time.monotonic() + ANSWER
+        at = self._at
+        lines = [f"{method} {at.path}{path} HTTP/1.1", f"Host: {at.netloc}", "Connection: close", "Content-Length: 0"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        with socket.create_connection((at.hostname, at.port or 80), timeout=ANSWER) as line:
+            line.sendall("\r\n".join([*lines, "", ""]).encode("ascii", "replace"))
+            said = _heard(line, until)
+        self.answered = self.answered or bool(said)
+        if b"\r\n\r\n" not in said:
+            raise TimeoutError(f"{path}: no answer in {ANSWER:g} s")
+        answer = HTTPResponse(cast("socket.socket", _Heard(said)), method=method)
+        answer.begin()
         try:
-            with opener.open(request, timeout=ANSWER) as answer:
-                body: bytes = answer.read(65_536)
-        except urllib.error.HTTPError:
-            self.answered = True
-            raise
-        self.answered = True
-        return body
+            return answer.status, answer.read(MOST)
+        except IncompleteRead as cut:
+            return answer.status, cut.partial
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What a socket has said, for http.client to read."""
+
+    said: bytes
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self.said)
+
+
+def _heard(line: socket.socket, until: float) -> bytes:
+    """All that comes until then, or until the other side has done."""
+    said = bytearray()
+    with suppress(TimeoutError):
+        while len(said) < MOST and (left := until - time.monotonic()) > 0:
+            line.settimeout(left)
+            if not (piece := line.recv(4_096)):
+                break
+            said += piece
+    return bytes(said)

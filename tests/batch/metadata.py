@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 ACTION, REBALANCE = "/latest/meta-data/spot/instance-action", "/latest/meta-data/events/recommendations/rebalance"
@@ -19,6 +20,9 @@ class Metadata:
         self.asked: list[str] = []
         self.tokens: set[str] = set()
         self.endpoint = ""
+        self.dribbles = False
+        """answers come a byte now and then, and have no end"""
+        self.met = 0
 
     def notice(self, time: str = "2026-01-01T00:02:00Z") -> None:
         self.said[ACTION] = json.dumps({"action": "terminate", "time": time})
@@ -33,12 +37,14 @@ def serving() -> Iterator[Metadata]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
+            metadata.met += 1
             if self.path != "/latest/api/token" or not self.headers.get("X-aws-ec2-metadata-token-ttl-seconds"):
                 return self.answer(400)
             metadata.tokens.add(f"token-{len(metadata.tokens)}")
             return self.answer(200, f"token-{len(metadata.tokens) - 1}")
 
         def do_GET(self) -> None:
+            metadata.met += 1
             metadata.asked.append(self.path)
             if self.headers.get("X-aws-ec2-metadata-token") not in metadata.tokens:
                 return self.answer(401)
@@ -46,6 +52,10 @@ def serving() -> Iterator[Metadata]:
             return self.answer(404) if body is None else self.answer(200, body)
 
         def answer(self, code: int, body: str = "") -> None:
+            with suppress(OSError):  # whoever asked has had enough
+                while metadata.dribbles:
+                    self.wfile.write(b"X")
+                    time.sleep(0.01)
             self.send_response(code)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

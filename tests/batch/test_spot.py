@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from assetpipe.batch import spot
 from assetpipe.batch.spot import draining
+from assetpipe.errors import ConfigError
 from tests.batch.metadata import ACTION, REBALANCE, Metadata, serving
 from tests.batch.nights import wait_for
 
@@ -29,7 +31,7 @@ def test_a_spot_notice_starts_the_drain(metadata: Metadata) -> None:
         wait_for(lambda: metadata.asked.count(ACTION) >= 3)
         assert not drain.on
         metadata.notice("2026-01-01T00:02:00Z")
-        assert drain.wait(120)
+        assert drain.wait(300)
     assert drain.reason == "Spot notice: terminate at 2026-01-01T00:02:00Z"
 
 
@@ -40,7 +42,7 @@ def test_nothing_is_asked_without_a_token(metadata: Metadata) -> None:
         metadata.tokens.clear()
         metadata.tokens.update({"none of ours"})
         metadata.notice()
-        assert drain.wait(120)
+        assert drain.wait(300)
     assert drain.reason.startswith("Spot notice")
 
 
@@ -60,7 +62,7 @@ def test_a_signal_starts_the_drain_and_is_ours_for_the_block_only(metadata: Meta
     before = signal.getsignal(signal.SIGTERM)
     with draining(print, poll=0.02) as drain:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert drain.wait(120)
+        assert drain.wait(300)
     assert drain.reason == "SIGTERM"
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -69,7 +71,7 @@ def test_the_first_reason_stays(metadata: Metadata) -> None:
     """A notice is often followed by a signal."""
     metadata.notice()
     with draining(print, poll=0.02) as drain:
-        assert drain.wait(120)
+        assert drain.wait(300)
         drain.start("SIGTERM")
     assert drain.reasons == ["Spot notice: terminate at 2026-01-01T00:02:00Z"]
 
@@ -88,7 +90,7 @@ def test_a_notice_that_cannot_be_read_is_a_notice(metadata: Metadata) -> None:
     """Something is there where nothing is as long as the machine stays."""
     metadata.said[ACTION] = "not json"
     with draining(print, poll=0.01) as drain:
-        assert drain.wait(120)
+        assert drain.wait(300)
     assert drain.reason == "Spot notice: unknown at ?"
 
 
@@ -98,3 +100,42 @@ def test_metadata_may_be_switched_off_by_the_environment(metadata: Metadata, mon
     with draining(print, poll=0.01):
         wait_for(lambda: "spot" not in {thread.name for thread in threading.enumerate()})
     assert metadata.asked == []
+
+
+def test_an_endpoint_that_dribbles_holds_nobody_up(metadata: Metadata, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then is no answer, however long it goes on: each question ends, the next one is asked, and when
+    the service is well again its notice is heard."""
+    monkeypatch.setattr(spot, "ANSWER", 0.2)
+    metadata.dribbles = True
+    metadata.notice()
+    with draining(print, poll=0.01) as drain:
+        wait_for(lambda: metadata.met > 2 * spot.MISSES)
+        assert not drain.on
+        metadata.dribbles = False
+        monkeypatch.setattr(spot, "ANSWER", 60.0)
+        assert drain.wait(300)
+    assert drain.reason.startswith("Spot notice: terminate")
+
+
+def test_a_service_that_takes_no_token_is_asked_again_at_the_next_look(metadata: Metadata) -> None:
+    """It answers 401 to all of them: two questions a look, and the watcher lives on."""
+    metadata.tokens = Forgetful()
+    with draining(print, poll=0.01) as drain:
+        wait_for(lambda: metadata.asked.count(ACTION) >= 10)
+        assert not drain.on
+        metadata.tokens = set()
+        metadata.notice()
+        assert drain.wait(300)
+
+
+class Forgetful(set[str]):
+    def __contains__(self, _token: object) -> bool:
+        return False
+
+
+def test_an_endpoint_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is built: a machine that nobody watches for notices would lose its work."""
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254")
+    with pytest.raises(ConfigError, match="is no http:// URL"), draining(print):
+        pass
