@@ -25,7 +25,7 @@ def render_poster(
         Picture.new("RGBA", (px, px)).save(out, "WEBP", lossless=True)
         return out.getvalue()
     camera = three_quarter(shown, drawn_box(shown), MARGIN)
-    frame = render(shown, textures, camera, px, Look(ground=True))
+    frame = render(shown, textures, camera, px, Look(ground=True, adaptive=True))
     pixels = frame.rgba() if background is None else frame.over(background)
     Picture.fromarray(pixels).save(out, "WEBP", quality=WEBP_QUALITY, alpha_quality=95, method=5)
     return out.getvalue()

@@ -10,8 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from assetpipe.quality.cameras import Camera
 from assetpipe.quality.drawables import Box, Drawable, Texture, drawn_box
 from assetpipe.quality.kernels import picture as kernels
 from assetpipe.quality.kernels.light import Studio
+from assetpipe.quality.kernels.probes import PATTERNS, Probes
 from assetpipe.quality.kernels.shade import Rays
 from assetpipe.quality.pyramids import srgb_of_linear
 from assetpipe.quality.staging import stage_model
@@ -32,7 +32,7 @@ BAND = 16
 """Rows per task: small enough that threads finish together."""
 TURNS = 64
 GROUND_CELLS = 144
-GROUND_RAYS = 40
+GROUND_RAYS = 20
 GROUND_REACH = 0.55
 """How far above the ground, in sizes of the model, something still darkens it."""
 
@@ -47,6 +47,9 @@ class Look:
     """shadow rays per sample; 0: no shadows, for pictures that are only compared"""
     ground: bool = False
     """a shadow on the floor, which counts into alpha and not into `coverage`"""
+    adaptive: bool = False
+    """One sample first, the others only where it differs from one about it; shadow rays are shared among neighbours.
+    Less noise in two fifths of the time (the shoe's poster: 7.9 s of CPU, then 3.5)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,15 +106,54 @@ def render_each(
     if not look.ground:
         ground.shadow = wp.zeros((0, 0), dtype=float, device="cpu")
     for camera in cameras:
-        view = _view(camera, box, px, look.samples)
-        out = [wp.zeros((px, px), dtype=kind, device="cpu") for kind in (wp.vec4, float, float)]
-        _in_bands(px, partial(_take, [model, _studio(camera), _rays(look), ground, view], out))
+        scene = [model, _studio(camera), _rays(look), ground]
+        out = _adaptive(scene, camera, box, px, look) if look.adaptive else _plain(scene, _view(camera, box, px, look))
         light, coverage, depth = (array.numpy() for array in out)
         yield Frame(light, coverage, depth * np.float32(box.size))
 
 
-def _take(scene: Sequence[Any], out: Sequence[Any], first: int, rows: int) -> None:
-    wp.launch(kernels.take, (rows, out[0].shape[1]), [*scene, first, *out], device="cpu")
+def _plain(scene: Sequence[Any], view: Any) -> list[Any]:
+    out = _out(view)
+    _take([*scene, view, _probes(0), _flags(0)], out)
+    return out
+
+
+def _adaptive(scene: Sequence[Any], camera: Camera, box: Box, px: int, look: Look) -> list[Any]:
+    full = _view(camera, box, px, look)
+    once = _view(camera, box, px, replace(look, samples=1))
+    once.sharp = full.sharp
+    probes, doubtful = _probes(px if look.rays else 0), _flags(px)
+    if look.rays:
+        _launch(kernels.probe, px, [*scene[:3], once], [probes])
+    out = _out(full)
+    _take([*scene, once, probes, _flags(0)], out)
+    _launch(kernels.doubt, px, [out[0]], [doubtful])
+    _take([*scene, full, probes, doubtful], out)
+    return out
+
+
+def _take(scene: Sequence[Any], out: Sequence[Any]) -> None:
+    _launch(kernels.take, out[0].shape[0], scene, out)
+
+
+def _launch(kernel: Any, px: int, given: Sequence[Any], found: Sequence[Any]) -> None:
+    _in_bands(px, lambda first, rows: wp.launch(kernel, (rows, px), [*given, first, *found], device="cpu"))
+
+
+def _out(view: Any) -> list[Any]:
+    return [wp.zeros((view.size, view.size), dtype=kind, device="cpu") for kind in (wp.vec4, float, float)]
+
+
+def _flags(px: int) -> Any:
+    return wp.zeros((px, px), dtype=wp.uint8, device="cpu")
+
+
+def _probes(px: int) -> Any:
+    probes = Probes()
+    probes.place, probes.flat, probes.free = (
+        wp.zeros((px, px), dtype=kind, device="cpu") for kind in (wp.vec3, wp.vec3, wp.vec2)
+    )
+    return probes
 
 
 def _in_bands(rows: int, launch: Callable[[int, int], None]) -> None:
@@ -119,13 +161,14 @@ def _in_bands(rows: int, launch: Callable[[int, int], None]) -> None:
         list(pool.map(lambda first: launch(first, min(BAND, rows - first)), range(0, rows, BAND)))
 
 
-def _view(camera: Camera, box: Box, px: int, samples: int) -> Any:
+def _view(camera: Camera, box: Box, px: int, look: Look) -> Any:
     view = kernels.View()
     unit = box.size if camera.parallel else 1.0
     view.eye = wp.vec3(*((camera.eye - box.centre) / box.size))
     view.right, view.up = wp.vec3(*(camera.right / unit)), wp.vec3(*(camera.up / unit))
     view.forward = wp.vec3(*camera.forward)
-    view.parallel, view.size, view.samples = int(camera.parallel), px, samples
+    view.parallel, view.size, view.samples = int(camera.parallel), px, look.samples
+    view.sharp = look.samples
     view.shift = wp.vec2(*camera.shift)
     return view
 
@@ -143,7 +186,7 @@ def _studio(camera: Camera) -> Any:
 
 def _rays(look: Look) -> Any:
     rays = Rays()
-    period = look.samples**2
+    period = PATTERNS if look.adaptive else look.samples**2
     rays.towards = wp.array(_hemisphere(max(look.rays * period, 1)), dtype=wp.vec3, device="cpu")
     angles = [2.0 * math.pi * ((i * 25) % TURNS) / TURNS for i in range(TURNS)]
     turns = np.array([(math.cos(angle), math.sin(angle)) for angle in angles])
@@ -174,12 +217,7 @@ def _ground(model: Any, box: Box) -> Any:
     rays.reach = GROUND_REACH
     cells = wp.zeros((GROUND_CELLS, GROUND_CELLS), dtype=float, device="cpu")
     ground.shadow = cells
-    _in_bands(
-        GROUND_CELLS,
-        lambda first, rows: wp.launch(
-            kernels.cast_ground, (rows, GROUND_CELLS), [model, rays, ground, first, cells], device="cpu"
-        ),
-    )
+    _launch(kernels.cast_ground, GROUND_CELLS, [model, rays, ground], [cells])
     ground.shadow = wp.array(_softened(cells.numpy()), dtype=float, device="cpu")
     return ground
 

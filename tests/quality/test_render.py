@@ -266,11 +266,13 @@ def test_fewer_samples_make_the_picture_of_many() -> None:
 
 
 def test_edges_are_smooth_where_only_edges_are_looked_at_twice() -> None:
-    """A disc's area comes out to a fraction of a percent, and its rim in grey."""
+    """A disc's rim covers as much of each pixel as when all samples are taken everywhere."""
     camera = views(Box(np.full(3, -1.0), np.full(3, 1.0)), 1)[0]
-    frame = render([drawable(sphere(128))], {}, camera, 128, Look(adaptive=True))
-    assert frame.coverage.mean() == pytest.approx(np.pi / 4 / 1.02**2, rel=0.004)
-    assert 300 < ((frame.coverage > 0) & (frame.coverage < 1)).sum() < 600
+    plain, adaptive = (
+        render([drawable(sphere(128))], {}, camera, 128, Look(adaptive=each)).coverage for each in (False, True)
+    )
+    assert ((plain > 0) & (plain < 1)).sum() > 200
+    assert np.array_equal(plain, adaptive)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e4])

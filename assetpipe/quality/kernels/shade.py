@@ -58,6 +58,37 @@ def face_normal(model: Model, face: int) -> wp.vec3:
 
 
 @wp.func
+def seen_side(model: Model, hit: Hit) -> wp.vec3:
+    """The face's normal, on the side that was hit."""
+    flat = face_normal(model, hit.face)
+    if not hit.facing:
+        flat = -flat
+    return flat
+
+
+@wp.func
+def surroundings(model: Model, studio: Studio, rays: Rays, p: wp.vec3, flat: wp.vec3, tick: int) -> wp.vec2:
+    """How much of the room is open, and how much of the softbox is seen, 0..1 each. `tick`: which of the rays, and how
+    turned."""
+    start = p + flat * rays.step
+    turn = rays.turns[(tick / rays.period) % rays.turns.shape[0]]
+    free = wp.float32(0.0)
+    seen = wp.float32(0.0)
+    for r in range(rays.count):
+        raw = rays.towards[(tick % rays.period) * rays.count + r]
+        local = wp.vec3(raw[0] * turn[0] - raw[1] * turn[1], raw[0] * turn[1] + raw[1] * turn[0], raw[2])
+        share = blocked(model, start, upon(flat, local), rays.reach, rays.step)
+        free = free + wp.min(share * 1.2, 1.0)
+        if r == 0:
+            # The softbox is wide: aim at a different spot of it each time.
+            aim = wp.normalize(studio.key + upon(studio.key, wp.vec3(local[0], local[1], 0.0)) * 0.22)
+            if wp.dot(aim, flat) > 0.0:  # noqa: SIM102 (Warp's `and` would cast the ray in any case)
+                if blocked(model, start, aim, rays.far, rays.step) >= 1.0:
+                    seen = seen + 1.0
+    return wp.vec2(free / float(rays.count), seen)
+
+
+@wp.func
 def _shading_normal(model: Model, hit: Hit, paint: Paint, flat: wp.vec3, spread: float) -> wp.vec3:
     """The vertices' normal, bent by the normal map, on the side of `flat`."""
     face = hit.face
@@ -91,10 +122,8 @@ def _shading_normal(model: Model, hit: Hit, paint: Paint, flat: wp.vec3, spread:
 
 
 @wp.func
-def shade(
-    model: Model, studio: Studio, rays: Rays, hit: Hit, d: wp.vec3, p: wp.vec3, spread: float, tick: int
-) -> wp.vec3:
-    """`tick`: which of the shadow rays, and how turned."""
+def shade(model: Model, studio: Studio, hit: Hit, d: wp.vec3, free: wp.vec2, spread: float) -> wp.vec3:
+    """`free`: see `surroundings`."""
     paint = model.paints[model.paint[hit.face]]
     texel = _texel(model, hit, paint.base_map, spread, True)
     vertex = colour_at(model, hit.face, hit.a, hit.b)
@@ -103,37 +132,15 @@ def shade(
     )
     if paint.unlit == 1:
         return base
-    flat = face_normal(model, hit.face)
-    if not hit.facing:
-        flat = -flat
-    n = _shading_normal(model, hit, paint, flat, spread)
+    n = _shading_normal(model, hit, paint, seen_side(model, hit), spread)
 
     packed = _texel(model, hit, paint.metal_rough_map, spread, False)
     roughness = wp.clamp(paint.roughness * packed[1], 0.04, 1.0)
     metallic = wp.clamp(paint.metallic * packed[2], 0.0, 1.0)
     painted = _texel(model, hit, paint.occlusion_map, spread, False)[0]
-    open_sky = 1.0 + paint.occlusion * (painted - 1.0)
+    open_sky = (1.0 + paint.occlusion * (painted - 1.0)) * free[0]
 
-    start = p + flat * rays.step
-    lit = 1.0
-    if rays.count > 0:
-        turn = rays.turns[(tick / rays.period) % rays.turns.shape[0]]
-        free = wp.float32(0.0)
-        seen = wp.float32(0.0)
-        for r in range(rays.count):
-            raw = rays.towards[(tick % rays.period) * rays.count + r]
-            local = wp.vec3(raw[0] * turn[0] - raw[1] * turn[1], raw[0] * turn[1] + raw[1] * turn[0], raw[2])
-            share = blocked(model, start, upon(flat, local), rays.reach, rays.step)
-            free = free + wp.min(share * 1.2, 1.0)
-            if r == 0:
-                # The softbox is wide: aim at a different spot of it each time.
-                aim = wp.normalize(studio.key + upon(studio.key, wp.vec3(local[0], local[1], 0.0)) * 0.22)
-                if wp.dot(aim, flat) > 0.0 and blocked(model, start, aim, rays.far, rays.step) >= 1.0:
-                    seen = seen + 1.0
-        open_sky = open_sky * (free / float(rays.count))
-        lit = seen
-
-    key = KEY * wp.max(wp.dot(n, studio.key), 0.0) * lit
+    key = KEY * wp.max(wp.dot(n, studio.key), 0.0) * free[1]
     fill = FILL * wp.max(wp.dot(n, studio.fill), 0.0) * open_sky
     cosine = wp.clamp(-wp.dot(n, d), 0.02, 1.0)
     f0 = wp.vec3(0.04, 0.04, 0.04) * (1.0 - metallic) + base * metallic
