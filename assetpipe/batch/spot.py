@@ -174,7 +174,7 @@ class Metadata:
         return self._send("GET", path, {"X-aws-ec2-metadata-token": self._token})
 
     def _send(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Status and body, or what has come of it, within `ANSWER` seconds in all: timeouts of urllib are for each read,
+        """Status and body, or what has come of it, within `ANSWER` seconds in all: timeouts of urllib are for a read,
         and one byte now and then would hold us for ever. No proxy in the environment ever sees this."""
         until = time.monotonic() + ANSWER
         at = self._at
