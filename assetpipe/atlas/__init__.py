@@ -1,8 +1,8 @@
 """Scene with many materials -> Scene with few, and images that hold what the source's held.
 
-Reading order: worn (the materials of a primitive, in each variant), groups (which may merge), paints (what they are
-painted with), outlines (their triangles as patches of texels), layout (where patches go), looks (an atlas, once for each
-look of the variants), plan (all of it, and why), painting (the pictures), place (the scene).
+Reading order: groups (which may merge), paints (what they are painted with), outlines (their triangles as patches of
+texels), layout (where patches go), looks (an atlas, once for each look of the variants), plan (all of it, and why),
+painting (the pictures), place (the scene).
 """
 
 from assetpipe.atlas.looks import Atlas

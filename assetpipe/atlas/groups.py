@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from assetpipe.asset import TRIANGLES, Json, Material, Scene
 from assetpipe.atlas.lookups import NEAREST, sampler_of
-from assetpipe.atlas.worn import Worn, worn_by
 from assetpipe.slots import SLOTS
+from assetpipe.worn import Worn, worn_by
 
 POINTER = "KHR_animation_pointer"
 PREFIX = "KHR_materials_"

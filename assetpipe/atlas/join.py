@@ -15,8 +15,8 @@ import numpy as np
 
 from assetpipe.asset import TRIANGLES, Array, Mesh, Node, Primitive, Scene
 from assetpipe.atlas.primitives import concatenate, likeness
-from assetpipe.atlas.worn import mappings
 from assetpipe.transforms import Doubles, Placement, placements, transform
+from assetpipe.worn import mappings
 
 GROWTH = 4.0
 """Triangles stored after, of those before: a mesh that a hundred nodes show costs a hundred times its bytes."""

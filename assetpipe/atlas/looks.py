@@ -14,8 +14,8 @@ from assetpipe.atlas.layout import Layout
 from assetpipe.atlas.lookups import Doubles, Pictures
 from assetpipe.atlas.outlines import Outline, Subject
 from assetpipe.atlas.paints import Paint, Paints, mix_paints
-from assetpipe.atlas.worn import Worn
 from assetpipe.slots import Sheet
+from assetpipe.worn import Worn
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from assetpipe.asset import TRIANGLES, Array, Primitive, Scene
 from assetpipe.atlas.flat import applied
 from assetpipe.atlas.kernels.overlaps import label_overlaps
 from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup
-from assetpipe.atlas.worn import Worn, worn_by
 from assetpipe.groups import label_pieces
+from assetpipe.worn import Worn, worn_by
 
 Ints = NDArray[np.int32]
 WINDOW = 2048

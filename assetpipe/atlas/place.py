@@ -18,10 +18,10 @@ from assetpipe.atlas.painting import paint_sheet
 from assetpipe.atlas.plan import Plan
 from assetpipe.atlas.primitives import merge_primitives
 from assetpipe.atlas.tangents import agree_on_tangents
-from assetpipe.atlas.worn import VARIANTS, Key, Worn, dressed, mappings
 from assetpipe.atlas.worth import materials_gone
 from assetpipe.lossless import lossless
 from assetpipe.slots import ANISOTROPY, find
+from assetpipe.worn import VARIANTS, Key, Worn, dressed, mappings
 
 SAMPLER: Json = {"magFilter": 9729, "minFilter": 9987, "wrapS": CLAMP, "wrapT": CLAMP}
 MATERIAL_POINTER = re.compile(r"^/materials/(\d+)(/|$)")

@@ -13,10 +13,10 @@ from assetpipe.atlas.layout import gather, lay_out, sizes
 from assetpipe.atlas.looks import Atlas, cut, mix_looks, subjects
 from assetpipe.atlas.lookups import Doubles, Pictures
 from assetpipe.atlas.outlines import Outline, outline
-from assetpipe.atlas.worn import Worn
 from assetpipe.atlas.worth import draw_calls, texels_freed, texels_of
 from assetpipe.config import Textures
 from assetpipe.transforms import mesh_scales
+from assetpipe.worn import Worn
 
 
 @dataclass(frozen=True)

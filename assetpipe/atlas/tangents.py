@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from assetpipe.asset import TRIANGLES, Mesh, Primitive
-from assetpipe.atlas.worn import Key
 from assetpipe.tangents import corner_tangents, with_tangents
+from assetpipe.worn import Key
 
 SAME = 1.0
 """Degrees that an author's tangents may differ, on average, from those that viewers make: exporters' own sums differ

@@ -15,8 +15,8 @@ from assetpipe.asset import TRIANGLES, Mesh, Scene
 from assetpipe.atlas.cutting import cut_mesh
 from assetpipe.atlas.flat import applied
 from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup, Pictures, look_up
-from assetpipe.atlas.worn import Worn, worn_by
 from assetpipe.slots import SLOTS
+from assetpipe.worn import Worn, worn_by
 
 MOST_TILES = 64
 """That a material may show: seams are what decimation must keep."""

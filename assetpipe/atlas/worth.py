@@ -12,9 +12,9 @@ from assetpipe.atlas.looks import Atlas, Look
 from assetpipe.atlas.lookups import Lookup, Pictures
 from assetpipe.atlas.paints import Paint
 from assetpipe.atlas.primitives import likeness
-from assetpipe.atlas.worn import Worn, worn_by
 from assetpipe.slots import Sheet
 from assetpipe.transforms import placements
+from assetpipe.worn import Worn, worn_by
 
 
 def halvings(atlas: Atlas, look: Look, sheet: Sheet) -> int:

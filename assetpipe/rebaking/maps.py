@@ -67,18 +67,49 @@ def uv_set_of(info: Json) -> int:
     return int(info.get("extensions", {}).get(TRANSFORM, {}).get("texCoord", info.get("texCoord", 0)))
 
 
-def layers_of(scene: Scene, material: Material, maps: Collection[str], cache: TextureCache) -> tuple[Layer, ...]:
-    """Of `maps`, whether it has textures of them or not."""
-    textures = _textures(scene, material, maps, cache)
-    return tuple(each for each in read_layers([_unit(material)], textures).layers if each.map in maps)
+@dataclass(frozen=True, eq=False)
+class Dresses:
+    """What several materials' maps are baked from; maps that come out alike are there once."""
+
+    layers: tuple[Layer, ...]
+    names: tuple[Mapping[str, str], ...]
+    """By material: map -> the layers' word for it, so that two materials' base colours can be told apart."""
 
 
-def _textures(scene: Scene, material: Material, maps: Collection[str], cache: TextureCache) -> dict[int, Texture]:
+def dress(scene: Scene, materials: Sequence[Material], maps: Mapping[str, bool], cache: TextureCache) -> Dresses:
+    """`maps`: map -> whether all get one, not only those that have textures of it."""
+    textures = _textures(scene, materials, maps, cache)
+    layers: dict[str, tuple[Layer, ...]] = {}
+    known: dict[object, str] = {}
+    names: list[Mapping[str, str]] = []
+    for material in materials:
+        own = {}
+        read = read_layers([_unit(material)], textures).layers
+        for name in sorted(each for each, for_all in maps.items() if for_all or each in maps_of(material)):
+            recipe = tuple(each for each in read if each.map == name)
+            own[name] = known.setdefault((name, *map(_likeness, recipe)), f"{name} {len(names)}" if names else name)
+            layers.setdefault(own[name], tuple(replace(each, map=own[name]) for each in recipe))
+        names.append(own)
+    return Dresses(tuple(layer for each in layers.values() for layer in each), tuple(names))
+
+
+def _likeness(layer: Layer) -> object:
+    (coat,) = layer.coats
+    looked_up = (id(coat.texture), coat.uv_set, coat.matrix) if coat.texture else None
+    return layer.kind, layer.channels, layer.base, looked_up, coat.factor, coat.offset, coat.opaque
+
+
+def _textures(
+    scene: Scene, materials: Sequence[Material], maps: Collection[str], cache: TextureCache
+) -> dict[int, Texture]:
+    """Equal ones are the same object."""
     found: dict[int, Texture] = {}
-    for slot in material.textures:
+    known: dict[object, Texture] = {}
+    for slot in (slot for material in materials for slot in material.textures):
         json = scene.json["textures"][slot.texture]
-        if json.get("source") is not None and MAPS.get(slot.name) in maps:
-            found[slot.texture] = _texture(scene, json, cache)
+        if json.get("source") is not None and MAPS.get(slot.name) in maps and slot.texture not in found:
+            made = _texture(scene, json, cache)
+            found[slot.texture] = known.setdefault((json["source"], made.wrap), made)
     return found
 
 

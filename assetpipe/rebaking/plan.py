@@ -12,9 +12,10 @@ from assetpipe.baking.materials import NORMAL
 from assetpipe.geometry import Decimated
 from assetpipe.queries.uv_raster import paint_square
 from assetpipe.rebaking.loss import normals_off
-from assetpipe.rebaking.stage import Stage, looked_up
-from assetpipe.rebaking.surfaces import Key, keys_of, mesh_scales, primitives_of, surface_of
+from assetpipe.rebaking.stage import Stage
+from assetpipe.rebaking.surfaces import keys_of, mesh_scales, primitives_of, surface_of
 from assetpipe.rebaking.tiles import brought_home
+from assetpipe.worn import Key
 
 REACH = 2.0
 """Times a level's largest deviation, within which its source is looked for."""
@@ -54,7 +55,7 @@ class Wish:
 
 
 def make_plan(level: Decimated, stage: Stage, wish: Wish) -> Plan:
-    keys = keys_of(level.scene, stage.number)
+    keys = keys_of(level.scene, stage.worn)
     torn = bool(level.torn and stage.maps)
     primitives = primitives_of(level.scene, keys)
     if not keys or not (torn or wish.always or _is_changed(primitives, stage)):
@@ -108,7 +109,7 @@ def _new_normals(stage: Stage, primitives: Mapping[Key, Primitive], wish: Wish) 
 
     if stage.bound:
         return unbaked(stage.bound)
-    at = looked_up(stage.material)
+    at = stage.uv_set
     placed = all(f"TEXCOORD_{at}" in each.attributes for each in primitives.values())
     if placed and is_unique(primitives, at):
         return Plan(frozenset({NORMAL}), uv_set=at, why=f"{lost} baked from the source")
@@ -116,7 +117,7 @@ def _new_normals(stage: Stage, primitives: Mapping[Key, Primitive], wish: Wish) 
         return Plan(frozenset({NORMAL}), uv_set=at, home=True, why=f"{lost} baked from the source")
     if stage.fixed:
         return unbaked(f"UVs overlap and {stage.fixed}")
-    if placed and stage.material.textures and not wish.always:
+    if placed and any(each.textures for each in stage.materials) and not wish.always:
         if stage.normal_px > BLUR * wish.px:
             return unbaked("UVs overlap, and in others a normal map that tiles would blur")
         return _beside(primitives, lost) or unbaked("UVs overlap")

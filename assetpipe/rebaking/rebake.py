@@ -12,17 +12,18 @@ from dataclasses import dataclass, replace
 
 from assetpipe.asset import Json, Material, Mesh, Primitive, Scene
 from assetpipe.baking import BakeRequest, Staged, bake
-from assetpipe.baking.materials import BASE_COLOUR
+from assetpipe.baking.materials import BASE_COLOUR, NORMAL
 from assetpipe.geometry import Decimated
 from assetpipe.geometry.unwrap import Unwrapped, Unwrapping, unwrap
 from assetpipe.lossless import lossless
 from assetpipe.queries.device import Device
-from assetpipe.rebaking.maps import with_maps, with_pictures
+from assetpipe.rebaking.maps import dress, with_maps, with_pictures
 from assetpipe.rebaking.plan import Plan, Wish, make_plan, reach_of, sentences
 from assetpipe.rebaking.stage import Stage, stage_maps, stage_shape
-from assetpipe.rebaking.surfaces import Key, keys_of, mesh_scales, primitives_of, surface_of, with_new_tangents
+from assetpipe.rebaking.surfaces import keys_of, mesh_scales, primitives_of, surface_of, with_new_tangents
 from assetpipe.rebaking.tiles import brought_home
 from assetpipe.textures import TextureCache
+from assetpipe.worn import NOTHING, Key, Worn, dressed, worn_by
 
 GUTTER = {512: 4}
 """Texels between charts by side of the picture; 8 for larger ones."""
@@ -47,14 +48,16 @@ def rebake(source: Scene, levels: Sequence[Decimated], asked: Asked, cache: Text
     made = list(levels)
     said: dict[int, list[tuple[str, Plan]]] = {at: [] for at in range(len(made))}
     changed = [at for at, level in enumerate(levels) if level.deviation.max or asked.always]
-    for number in _shown(source) if changed else ():
-        stage = stage_shape(source, number, asked.device)
+    for worn in _shown(source) if changed else ():
+        stage = stage_shape(source, worn, asked.device)
         wishes = {at: Wish(asked.always, asked.degrees, asked.px[at]) for at in changed}
         plans = {at: make_plan(made[at], stage, wish) for at, wish in wishes.items()}
-        maps = frozenset().union(*(plan.maps for plan in plans.values()))
-        staged = stage_maps(stage, source, maps, cache) if maps else stage.shape
+        maps = sorted(frozenset().union(*(plan.maps for plan in plans.values())))
+        all_get = {name: name == NORMAL or (name == BASE_COLOUR and stage.coloured) for name in maps}
+        dresses = dress(source, stage.materials, all_get, cache)
+        staged = stage_maps(stage, dresses.layers) if maps else stage.shape
         for at, plan in plans.items():
-            made[at] = _rebaked(made[at], stage, staged, plan, asked.px[at])
+            made[at] = _rebaked(made[at], Baking(stage, staged, dresses.names), plan, asked.px[at])
             said[at].append((stage.name, plan))
     return [_noted(level, sentences(said[at])) for at, level in enumerate(made)]
 
@@ -63,28 +66,43 @@ def _noted(level: Decimated, notes: tuple[str, ...]) -> Decimated:
     return replace(level, notes=(*level.notes, *notes)) if notes else level
 
 
-def _shown(scene: Scene) -> list[int | None]:
-    shown = {each.material for mesh in scene.meshes for each in mesh.primitives if each.triangles}
-    return sorted(shown, key=lambda number: -1 if number is None else number)
+def _shown(scene: Scene) -> list[Worn]:
+    found = worn_by(scene)
+    return sorted({worn for (mesh, at), worn in found.items() if scene.meshes[mesh].primitives[at].triangles})
 
 
-def _rebaked(level: Decimated, stage: Stage, staged: Staged, plan: Plan, px: int) -> Decimated:
-    scene, notes = level.scene, level.notes
+@dataclass(frozen=True, eq=False)
+class Baking:
+    """What a stage's levels are baked from."""
+
+    stage: Stage
+    staged: Staged
+    names: tuple[Mapping[str, str], ...]
+    """By material of the stage: map -> that of the staged layers."""
+
+
+def _rebaked(level: Decimated, baking: Baking, plan: Plan, px: int) -> Decimated:
+    stage, notes = baking.stage, level.notes
     if not plan.maps:
         return level
+    scene, numbers = with_own_materials(level.scene, stage.worn)
     side = min(px, stage.new_px if plan.unwrapped else stage.own_px)
     if plan.unwrapped:
-        among = frozenset({stage.number})
+        among: frozenset[int | None] = frozenset({None if numbers[0] == NOTHING else numbers[0]})
         found = unwrap(scene, Unwrapping(side, GUTTER.get(side, 8), replaces=True, materials=among))
         scene, notes = _with_set(scene, found, plan.uv_set), (*notes, *found.notes)
-    own = primitives_of(scene, keys_of(scene, stage.number))
+    own = primitives_of(scene, keys_of(scene, numbers))
     primitives = with_new_tangents(brought_home(own, plan.uv_set) if plan.home else own, plan.uv_set)
-    request = BakeRequest(side, reach_of(level, stage), maps=tuple(sorted(plan.maps)), uv_set=plan.uv_set)
-    baked = bake(staged, surface_of(primitives, mesh_scales(scene)), request)
+    names = [{name: own[name] for name in own if name in plan.maps} for own in baking.names]
+    maps = tuple(sorted({made for own in names for made in own.values()}))
+    request = BakeRequest(side, reach_of(level, stage), maps=maps, uv_set=plan.uv_set)
+    baked = bake(baking.staged, surface_of(primitives, mesh_scales(scene)), request)
     pictures = {name: lossless(texels, f"baked {name}") for name, texels in sorted(baked.maps.items())}
     scene, textures = with_pictures(scene, pictures, SAMPLER)
     shown = {key: _bare(each) if BASE_COLOUR in plan.maps else each for key, each in primitives.items()}
-    scene = _with_material(_with_primitives(scene, shown), stage.number, textures, plan.uv_set)
+    scene = _with_primitives(scene, shown)
+    for number, named in zip(dict.fromkeys(numbers), names, strict=True):
+        scene = _with_material(scene, number, {name: textures[made] for name, made in named.items()}, plan.uv_set)
     return replace(level, scene=scene, notes=notes)
 
 
@@ -115,9 +133,31 @@ def _with_primitives(scene: Scene, made: Mapping[Key, Primitive]) -> Scene:
     return replace(scene, meshes=tuple(meshes))
 
 
-def _with_material(scene: Scene, at: int | None, textures: Mapping[str, int], uv_set: int) -> Scene:
+def with_own_materials(scene: Scene, worn: Worn) -> tuple[Scene, Worn]:
+    """Materials that other primitives show, too, are there twice afterwards; the numbers of those that they do not."""
+    every = worn_by(scene)
+    shared = {at for other in every.values() if other != worn for at in other} & set(worn) - {NOTHING}
+    if not shared:
+        return scene, worn
+    copies = {at: len(scene.materials) + number for number, at in enumerate(sorted(shared))}
+    own = tuple(copies.get(at, at) for at in worn)
+    meshes = tuple(
+        replace(
+            mesh,
+            primitives=tuple(
+                replace(each, json=dressed(each.json, own)) if every[at, number] == worn else each
+                for number, each in enumerate(mesh.primitives)
+            ),
+        )
+        for at, mesh in enumerate(scene.meshes)
+    )
+    materials = (*scene.materials, *(scene.materials[at] for at in sorted(shared)))
+    return replace(scene, materials=materials, meshes=meshes), own
+
+
+def _with_material(scene: Scene, at: int, textures: Mapping[str, int], uv_set: int) -> Scene:
     """What has no material gets one."""
-    if at is not None:
+    if at != NOTHING:
         changed = with_maps(scene.materials[at], textures, uv_set=uv_set)
         return replace(scene, materials=(*scene.materials[:at], changed, *scene.materials[at + 1 :]))
     number = len(scene.materials)

@@ -1,4 +1,4 @@
-"""Source, material -> Stage: its triangles, ready to be baked from, and what must stay as it is.
+"""Source, materials worn in its variants -> Stage: their triangles, ready to be baked from, and what must stay as is.
 
 Most levels need nothing: so what is measured is staged first (the shape alone), and tangents and textures, which take
 longer, only when some level asks for them.
@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from assetpipe.asset import TRIANGLES, Material, Primitive, Scene
-from assetpipe.baking import Staged, stage_source
+from assetpipe.baking import Layer, Staged, stage_source
 from assetpipe.baking.materials import BASE_COLOUR, NORMAL
 from assetpipe.queries.device import Device
 from assetpipe.rebaking.loss import LAYER
-from assetpipe.rebaking.maps import layers_of, maps_of, pictures_of, unknown_to, uv_set_of
+from assetpipe.rebaking.maps import maps_of, pictures_of, unknown_to, uv_set_of
 from assetpipe.rebaking.surfaces import (
-    Key,
     keys_of,
     mesh_scales,
     primitives_of,
@@ -28,21 +27,21 @@ from assetpipe.rebaking.surfaces import (
     with_source_tangents,
 )
 from assetpipe.rebaking.tiles import repeats
-from assetpipe.textures import TextureCache
+from assetpipe.worn import NOTHING, Key, Worn, worn_by
 
 TEXELS_EACH = 8
 """For each triangle of the source: more would show nothing that it has."""
 LEAST_PX = 64
 FILL = 0.6
 """Of a square that charts cover."""
-VARIANTS, POINTER, ANISOTROPY = "KHR_materials_variants", "KHR_animation_pointer", "KHR_materials_anisotropy"
+POINTER, ANISOTROPY = "KHR_animation_pointer", "KHR_materials_anisotropy"
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    number: int | None
-    """of the material"""
-    material: Material
+    worn: Worn
+    materials: tuple[Material, ...]
+    """Each once, that without a variant first."""
     primitives: Mapping[Key, Primitive]
     scales: Sequence[float]
     """of the source's meshes"""
@@ -50,7 +49,11 @@ class Stage:
     """Times a deviation in metres: how far that may be in a mesh that nodes stretch more one way than another."""
     shape: Staged
     maps: frozenset[str]
-    """that its textures, or colours of its vertices, fill"""
+    """that their textures, or colours of vertices, fill"""
+    coloured: bool
+    """Whether vertices have colours, which every base colour map takes in."""
+    uv_set: int
+    """for a normal map"""
     own_px: int
     """Side of a picture that shows all there is, in the UVs that it has."""
     new_px: int
@@ -58,70 +61,74 @@ class Stage:
     normal_px: int
     """The same of its normal map alone; 0 where it has none."""
     repeats: bool
-    """Whether its maps show the same one tile on."""
+    """Whether all maps show the same one tile on."""
     bound: str
-    """Why nothing about the material may change; "" where it may."""
+    """Why nothing about the materials may change; "" where it may."""
     fixed: str
-    """Why its UVs must stay."""
+    """Why UVs must stay."""
 
     @property
     def name(self) -> str:
-        return self.material.name or "what has no name"
+        return " / ".join(each.name or "what has no name" for each in self.materials)
 
 
-def stage_shape(source: Scene, number: int | None, device: Device) -> Stage:
-    material = Material({}) if number is None else source.materials[number]
-    keys, scales = keys_of(source, number), mesh_scales(source)
+def stage_shape(source: Scene, worn: Worn, device: Device) -> Stage:
+    numbers = tuple(dict.fromkeys(worn))
+    materials = tuple(Material({}) if number == NOTHING else source.materials[number] for number in numbers)
+    keys, scales = keys_of(source, worn), mesh_scales(source)
     primitives = primitives_of(source, keys)
     surface = surface_of(primitives, scales)
     coloured = {BASE_COLOUR} if surface.colours is not None else set()
     shape = math.isqrt(TEXELS_EACH * surface.triangles)
-    pictures = list(pictures_of(source, material))
-    shown = {picture.slot: math.sqrt(picture.shown_by(surface) / FILL) for picture in pictures}
+    pictures = [picture for material in materials for picture in pictures_of(source, material)]
+    shown = [(picture.slot, math.sqrt(picture.shown_by(surface) / FILL)) for picture in pictures]
+    bent = [side for slot, side in shown if slot == "normal"]
     return Stage(
-        number,
-        material,
+        worn,
+        materials,
         primitives,
         scales,
         stretch(source, {mesh for mesh, _ in keys}),
         stage_source(surface, (LAYER,), device),
-        frozenset(maps_of(material) | coloured),
+        frozenset(coloured).union(*map(maps_of, materials)),
+        coloured=bool(coloured),
+        uv_set=next(iter(_looked_up(materials)), 0),
         own_px=_power_of_two(max([*(max(each.size) for each in pictures), shape, LEAST_PX])),
-        new_px=_power_of_two(max([*shown.values(), shape, LEAST_PX])),
-        normal_px=_power_of_two(shown.get("normal", 0.0)),
-        repeats=repeats(source, material),
-        bound=next(_bonds(source, number), ""),
-        fixed=next(_fixtures(material), ""),
+        new_px=_power_of_two(max([*(side for _, side in shown), shape, LEAST_PX])),
+        normal_px=_power_of_two(max(bent, default=0.0)),
+        repeats=all(repeats(source, material) for material in materials),
+        bound=next(_bonds(source, numbers, materials), ""),
+        fixed=next((why for material in materials for why in _fixtures(material)), ""),
     )
 
 
-def stage_maps(stage: Stage, source: Scene, maps: Collection[str], cache: TextureCache) -> Staged:
-    """The same with all that `maps` are baked from."""
-    layers = layers_of(source, stage.material, maps, cache)
-    bent = NORMAL in maps and NORMAL in stage.maps
-    primitives = with_source_tangents(stage.primitives, looked_up(stage.material)) if bent else stage.primitives
+def stage_maps(stage: Stage, layers: Sequence[Layer]) -> Staged:
+    """The same with all that maps are baked from."""
+    bent = NORMAL in stage.maps and any(layer.kind == "normal" for layer in layers)
+    primitives = with_source_tangents(stage.primitives, stage.uv_set) if bent else stage.primitives
     return stage_source(surface_of(primitives, stage.scales), layers, stage.shape.device)
 
 
-def looked_up(material: Material) -> int:
-    """The UV set for a normal map."""
-    slots = {slot.name: slot for slot in material.textures}
-    slot = slots.get("normal") or next(iter(slots.values()), None)
-    return uv_set_of(slot.info) if slot else 0
+def _looked_up(materials: Sequence[Material]) -> dict[int, None]:
+    """The UV sets of normal maps, or of where they would be."""
+    slots = ({slot.name: slot for slot in material.textures} for material in materials)
+    ones = (own.get("normal") or next(iter(own.values()), None) for own in slots)
+    return dict.fromkeys(uv_set_of(one.info) for one in ones if one)
 
 
-def _bonds(scene: Scene, number: int | None) -> Iterator[str]:
-    """What else shows the material would be changed with it."""
-    for mesh in scene.meshes:
-        for each in mesh.primitives:
-            mappings = each.json.get("extensions", {}).get(VARIANTS, {}).get("mappings", ())
-            if mappings and number in (each.material, *(mapping.get("material") for mapping in mappings)):
-                yield "variants of the asset name it"
-            if each.mode != TRIANGLES and each.material == number and number is not None:
-                yield "lines or points show it"
+def _bonds(scene: Scene, numbers: Sequence[int], materials: Sequence[Material]) -> Iterator[str]:
+    """What else shows the materials would be changed with them."""
+    if len(numbers) > 1 and NOTHING in numbers:
+        yield "in a variant it has no material"
+    if len(_looked_up(materials)) > 1:
+        yield "its variants' maps lie in UVs of different sets"
+    for (mesh, at), worn in worn_by(scene).items():
+        if scene.meshes[mesh].primitives[at].mode != TRIANGLES and {*worn} & {*numbers} - {NOTHING}:
+            yield "lines or points show it"
     animations = json.dumps(scene.json.get("animations", []))
-    if POINTER in animations and re.search(rf'"/materials/{number}/[^"]*Texture', animations):
-        yield "an animation moves its textures"
+    for number in numbers if POINTER in animations else ():
+        if re.search(rf'"/materials/{number}/[^"]*Texture', animations):
+            yield "an animation moves its textures"
 
 
 def _fixtures(material: Material) -> Iterator[str]:

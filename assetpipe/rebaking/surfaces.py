@@ -1,4 +1,4 @@
-"""Scene, material -> the Surface of all triangles that show it.
+"""Scene, material (in each variant) -> the Surface of all triangles that show it.
 
 Each mesh is there once, in metres as large as the scene shows it at its largest, wherever it is placed: copies share
 their texels. Meshes are parts of their own, so that none takes its colours from one that happens to lie in it.
@@ -16,21 +16,16 @@ from assetpipe.baking import Surface
 from assetpipe.geometry.pose import Pose
 from assetpipe.tangents import with_tangents
 from assetpipe.transforms import placements
+from assetpipe.worn import Key, Worn, worn_by
 
-Key = tuple[int, int]
-"""(mesh, primitive of it)"""
 MOST_STRETCH = 4.0
 """More would look for thin things' fronts behind their backs."""
 
 
-def keys_of(scene: Scene, material: int | None) -> list[Key]:
-    """The primitives that show it."""
-    return [
-        (at, number)
-        for at, mesh in enumerate(scene.meshes)
-        for number, each in enumerate(mesh.primitives)
-        if each.mode == TRIANGLES and len(each.indices) and each.material == material
-    ]
+def keys_of(scene: Scene, wanted: Worn) -> list[Key]:
+    """The primitives that show these materials, each in its variants."""
+    found = {key: scene.meshes[key[0]].primitives[key[1]] for key, worn in worn_by(scene).items() if worn == wanted}
+    return [key for key, each in found.items() if each.mode == TRIANGLES and len(each.indices)]
 
 
 def mesh_scales(scene: Scene) -> Sequence[float]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from assetpipe.asset import Material, Primitive, Scene
 from assetpipe.groups import label_pieces
-from assetpipe.rebaking.surfaces import Key
+from assetpipe.worn import Key
 
 REPEAT = 10497
 TRANSFORM = "KHR_texture_transform"

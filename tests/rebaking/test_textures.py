@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assetpipe.asset import Array, Json, Material, Node, Primitive, Scene
+from assetpipe.asset import Array, Json, Node, Primitive, Scene
 from assetpipe.queries.uv_raster import paint_square
 from tests import shapes
 from tests.atlas.looks import light
@@ -161,22 +161,6 @@ def test_colours_stay_with_the_vertices_where_uvs_are_kept() -> None:
     source = scene(sheet())
     found = rebaked(source, level_of(source, level_sheet)).scene
     assert (only(found).attributes["COLOR_0"] == 0.5).all()
-
-
-def named_by_variants(number: int) -> Json:
-    return {"KHR_materials_variants": {"mappings": [{"material": number, "variants": [0]}]}}
-
-
-@pytest.mark.parametrize("torn", [False, True])
-def test_what_variants_name_is_left_alone(torn: bool) -> None:
-    """Also a material that another mesh shows in one of the variants: it would be seen in that one's UVs."""
-    other = replace(coarse(40, 1), json={"material": 1, "extensions": named_by_variants(0)})
-    source = scene(sheet(), other, material=colour(), images=(png(checker()),))
-    source = replace(source, materials=(*source.materials, Material({"name": "b"})))
-    level = level_of(source, coarse(), other, torn=torn)
-    found = rebaked(source, level)
-    assert found.scene is level.scene
-    assert sum("variants of the asset name it" in note for note in found.notes) == 1
 
 
 def test_what_is_not_known_is_left_alone() -> None:

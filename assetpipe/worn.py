@@ -13,27 +13,26 @@ from assetpipe.asset import Json, Primitive, Scene
 VARIANTS = "KHR_materials_variants"
 Worn = tuple[int, ...]
 """Materials: the one without a variant, then each variant's; of an asset without variants, one alone."""
+NOTHING = -1
+"""glTF's default material, which has no number."""
 Key = tuple[int, int]
 """(mesh, primitive of it)"""
 
 
 def worn_by(scene: Scene) -> Mapping[Key, Worn]:
-    """Of all primitives that have a material, in a variant at least."""
+    """Of all primitives."""
     variants = len(scene.json.get("extensions", {}).get(VARIANTS, {}).get("variants", ()))
-    found = {
+    return {
         (at, number): _worn(each, variants)
         for at, mesh in enumerate(scene.meshes)
         for number, each in enumerate(mesh.primitives)
     }
-    return {key: worn for key, worn in found.items() if worn is not None}
 
 
-def _worn(primitive: Primitive, variants: int) -> Worn | None:
-    """glTF's default material is nobody's number: -1."""
-    plain = -1 if primitive.material is None else primitive.material
+def _worn(primitive: Primitive, variants: int) -> Worn:
+    plain = NOTHING if primitive.material is None else primitive.material
     named = {number: mapping["material"] for mapping in mappings(primitive.json) for number in mapping["variants"]}
-    worn = (plain, *(named.get(number, plain) for number in range(variants)))
-    return worn if max(worn) >= 0 else None
+    return plain, *(named.get(number, plain) for number in range(variants))
 
 
 def mappings(json: Json) -> Sequence[Json]:
