@@ -93,6 +93,7 @@ class Carved:
 
 def carve(job: Job, source: Source, textures: TextureCache, kept: Kept = NOTHING_KEPT) -> Carved:
     """All but the encoding. The source's own arrays are let go when this returns."""
+    pick(job.device)  # a GPU that is not there is told before minutes of work, not after
     try:
         return _carve(job, source, textures, kept)
     except _OtherScene:
@@ -231,7 +232,7 @@ def _rebaked(
 
     def make() -> Sequence[Decimated]:
         own = scene()
-        job.say("step", "baking", 0.3)
+        job.say("step", f"baking on the {'CPU' if asked.device == 'cpu' else 'GPU'}", 0.3)
         return rebake(own, levels, asked, textures)
 
     return kept.through(key, make, rebaked_codec(levels))

@@ -44,6 +44,7 @@ def kernel_cache() -> Path:
     wp.config.kernel_cache_dir = str(folder)
     with _native_silence():
         wp.init()
+    wp.set_device("cpu")  # an array that does not say where it lies must not be on a GPU, out of our launches' reach
     return Path(wp.config.kernel_cache_dir)
 
 

@@ -106,11 +106,12 @@ def test_a_dry_run_does_the_work_and_writes_nothing(ball: Path, tmp_path: Path) 
 def test_a_gpu_that_is_asked_for_and_not_there_fails_the_build(
     ball: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--device cuda` never bakes on the CPU in silence; `cpu` always can."""
+    """`--device cuda` never bakes on the CPU in silence, and says so before any work; `cpu` always can."""
     monkeypatch.setattr("assetpipe.queries.device.wp.is_cuda_available", lambda: False)
-    lacking = run("build", ball, "--out", tmp_path / "out", "--device", "cuda")
+    lacking = run("build", ball, "--out", tmp_path / "out", "--device", "cuda", "-v")
     assert lacking.code == 69
     assert "--device cuda: no NVIDIA GPU" in lacking.err
+    assert "preparing" not in lacking.err
     assert list((tmp_path / "out").iterdir()) == []
     assert run("build", ball, "--out", tmp_path / "out", "--device", "cpu").code == 0
 
