@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 INTERVAL_S = 0.05
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -26,29 +28,50 @@ class Run:
     peak_bytes: int
     output: str
     """stdout"""
+    said: tuple[tuple[float, str], ...] = ()
+    """Lines of stderr, each with the seconds after the start at which it came."""
 
 
 def run(command: Sequence[str | Path], folder: Path | None = None) -> Run:
     """Raises `SystemExit` with what the command said when it fails."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    with tempfile.TemporaryFile("w+") as out:
         start = time.perf_counter()
-        child = subprocess.Popen(list(command), cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-        watch = _Watch(child.pid)
+        child = subprocess.Popen(
+            list(command), cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, text=True
+        )
+        watch, ears = _Watch(child.pid), _Ears(child.stderr or sys.stdin, start)
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - start
         child.returncode = os.waitstatus_to_exitcode(status)
-        peak = max(watch.stop(), usage.ru_maxrss * 1024)
-        for stream in (out, err):
-            stream.seek(0)
+        peak, said = max(watch.stop(), usage.ru_maxrss * 1024), ears.stop()
         if child.returncode:
-            shown = " ".join(str(word) for word in command)
-            raise SystemExit(f"{shown}\nended with {child.returncode}:\n{err.read()[-2000:]}")
-        return Run(seconds, peak, out.read())
+            shown, last = " ".join(str(word) for word in command), "".join(line for _, line in said)[-2000:]
+            raise SystemExit(f"{shown}\nended with {child.returncode}:\n{last}")
+        out.seek(0)
+        return Run(seconds, peak, out.read(), said)
 
 
 def total(runs: Sequence[Run]) -> Run:
     """One after the other."""
     return Run(sum(one.seconds for one in runs), max(one.peak_bytes for one in runs), "")
+
+
+class _Ears:
+    """Notes when each line comes."""
+
+    def __init__(self, stream: IO[str], start: float) -> None:
+        self._stream, self._start, self._said = stream, start, list[tuple[float, str]]()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> tuple[tuple[float, str], ...]:
+        self._thread.join()
+        self._stream.close()
+        return tuple(self._said)
+
+    def _listen(self) -> None:
+        for line in self._stream:
+            self._said.append((time.perf_counter() - self._start, line))
 
 
 class _Watch:
