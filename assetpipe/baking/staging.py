@@ -50,7 +50,8 @@ class Staged:
     """The hierarchy, which must live as long."""
 
 
-def stage_source(source: Surface, layers: Sequence[Layer], device: Device) -> Staged:
+def stage_source(source: Surface, layers: Sequence[Layer], device: Device, like: Staged | None = None) -> Staged:
+    """`like`: the same triangles in the same order, staged for other layers, which need not be sorted again."""
     for name in KERNELS:
         load_on(f"{kernels.__name__}.{name}", device)
     source.check()
@@ -62,7 +63,8 @@ def stage_source(source: Surface, layers: Sequence[Layer], device: Device) -> St
     struct = Source()
     parts = _rows(source.parts, source.triangles)
     points = _centred(source.positions, centre)
-    struct.faces, alive = stage_faces(points, source.indices.reshape(-1, 3), parts, device)
+    known = like.alive if like else None
+    struct.faces, alive = stage_faces(points, source.indices.reshape(-1, 3), parts, device, known)
     normals = np.zeros_like(points) if source.normals is None else source.normals
     struct.normals = wp.array(np.ascontiguousarray(normals, np.float32), dtype=wp.vec3, device=device)
     tangents = np.zeros((0, 4), np.float32) if source.tangents is None else source.tangents

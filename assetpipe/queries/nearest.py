@@ -47,22 +47,26 @@ class Met:
     distance: float
 
 
-def stage_faces(points: Floats, corners: Array, parts: Array, device: str) -> tuple[Any, Any]:
-    """(n, 3), (f, 3), (f,) -> the kernels' Faces, and the wp.Bvh that must live as long."""
+def stage_faces(points: Floats, corners: Array, parts: Array, device: str, bvh: Any = None) -> tuple[Any, Any]:
+    """(n, 3), (f, 3), (f,) -> the kernels' Faces, and the wp.Bvh that must live as long. `bvh`: one of triangles that
+    lie where these do, in the same order, whatever numbers their vertices have."""
     if not len(corners):  # no hierarchy is about nothing: one triangle without area, of no part
         points, corners, parts = np.zeros((1, 3), np.float32), np.zeros((1, 3), np.int32), np.array([-1])
     faces = Faces()
     faces.points = wp.array(points, dtype=wp.vec3, device=device)
     faces.corners = wp.array(np.ascontiguousarray(corners, np.int32).reshape(-1), dtype=int, device=device)
     faces.parts = wp.array(np.ascontiguousarray(parts, np.int32), dtype=int, device=device)
+    bvh = bvh or _sorted(points, corners, device)
+    faces.bvh = bvh.id
+    return faces, bvh
+
+
+def _sorted(points: Floats, corners: Array, device: str) -> Any:
     pad = np.float32(PAD * max(float(np.abs(points).max(initial=0.0)), 1e-30))
     lower, upper = points[corners[:, 0]], points[corners[:, 0]]
     for corner in (1, 2):
         lower, upper = np.minimum(lower, points[corners[:, corner]]), np.maximum(upper, points[corners[:, corner]])
-    boxes = [wp.array(box, dtype=wp.vec3, device=device) for box in (lower - pad, upper + pad)]
-    bvh = wp.Bvh(*boxes)
-    faces.bvh = bvh.id
-    return faces, bvh
+    return wp.Bvh(*(wp.array(box, dtype=wp.vec3, device=device) for box in (lower - pad, upper + pad)))
 
 
 @wp.func

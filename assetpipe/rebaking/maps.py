@@ -34,14 +34,19 @@ class Picture:
     repeats: float
     """Pictures that a unit square of UVs shows."""
 
-    def shown_by(self, surface: Surface) -> float:
-        """Texels, those that are shown twice counted twice."""
-        if self.uv_set not in surface.uvs:
-            return 0.0
-        a, b, c = (surface.uvs[self.uv_set][surface.indices[at::3]].astype(np.float64) for at in range(3))
-        u, v = b - a, c - a
-        areas = np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]) / 2
-        return float(areas[np.isfinite(areas)].sum()) * self.repeats * self.size[0] * self.size[1]
+    def shown(self, squares: float) -> float:
+        """Texels in so many unit squares of UVs."""
+        return squares * self.repeats * self.size[0] * self.size[1]
+
+
+def unit_squares(surface: Surface, uv_set: int) -> float:
+    """Of UVs that it covers, those that are covered twice counted twice."""
+    if uv_set not in surface.uvs:
+        return 0.0
+    a, b, c = (surface.uvs[uv_set][surface.indices[at::3]].astype(np.float64) for at in range(3))
+    u, v = b - a, c - a
+    areas = np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]) / 2
+    return float(areas[np.isfinite(areas)].sum())
 
 
 def maps_of(material: Material) -> set[str]:

@@ -17,7 +17,7 @@ from assetpipe.baking import Layer, Staged, stage_source
 from assetpipe.baking.materials import BASE_COLOUR, NORMAL
 from assetpipe.queries.device import Device
 from assetpipe.rebaking.loss import LAYER
-from assetpipe.rebaking.maps import maps_of, pictures_of, unknown_to, uv_set_of
+from assetpipe.rebaking.maps import maps_of, pictures_of, unit_squares, unknown_to, uv_set_of
 from assetpipe.rebaking.surfaces import (
     keys_of,
     mesh_scales,
@@ -81,7 +81,8 @@ def stage_shape(source: Scene, worn: Worn, device: Device) -> Stage:
     coloured = {BASE_COLOUR} if surface.colours is not None else set()
     shape = math.isqrt(TEXELS_EACH * surface.triangles)
     pictures = [picture for material in materials for picture in pictures_of(source, material)]
-    shown = [(picture.slot, math.sqrt(picture.shown_by(surface) / FILL)) for picture in pictures]
+    squares = {uv_set: unit_squares(surface, uv_set) for uv_set in {picture.uv_set for picture in pictures}}
+    shown = [(picture.slot, math.sqrt(picture.shown(squares[picture.uv_set]) / FILL)) for picture in pictures]
     bent = [side for slot, side in shown if slot == "normal"]
     return Stage(
         worn,
@@ -106,7 +107,7 @@ def stage_maps(stage: Stage, layers: Sequence[Layer]) -> Staged:
     """The same with all that maps are baked from."""
     bent = NORMAL in stage.maps and any(layer.kind == "normal" for layer in layers)
     primitives = with_source_tangents(stage.primitives, stage.uv_set) if bent else stage.primitives
-    return stage_source(surface_of(primitives, stage.scales), layers, stage.shape.device)
+    return stage_source(surface_of(primitives, stage.scales), layers, stage.shape.device, like=stage.shape)
 
 
 def _looked_up(materials: Sequence[Material]) -> dict[int, None]:

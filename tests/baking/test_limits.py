@@ -36,6 +36,24 @@ def test_threads_change_no_byte(samples: int) -> None:
             assert (texels == other.maps[name]).all(), name
 
 
+def test_the_same_triangles_are_sorted_once() -> None:
+    """A source staged like another, its vertices in other numbers, bakes the same bytes, from the same hierarchy."""
+    torus = surface(shapes.torus(64))
+    corners = torus.indices.astype(int)
+    split = Surface(
+        torus.positions[corners],
+        np.arange(len(corners), dtype=np.uint32),
+        None if torus.normals is None else torus.normals[corners],
+        None if torus.tangents is None else torus.tangents[corners],
+        {0: torus.uvs[0][corners]},
+    )
+    plain = stage_source(torus, [normal_layer()], "cpu")
+    own, shared = (stage_source(split, all_layers(), "cpu", like) for like in (None, plain))
+    assert shared.alive is plain.alive is not own.alive
+    one, other = (bake(each, surface(shapes.torus(24)), BakeRequest(96, 0.05)) for each in (own, shared))
+    assert all((texels == other.maps[name]).all() for name, texels in one.maps.items())
+
+
 def test_a_level_beyond_the_distance_is_a_miss_and_still_finite() -> None:
     """Nothing is met: the share says so, nothing counts as covered, and the maps are flat."""
     result = baked(square(), square(5.0), [normal_layer(), colour_layer(plain(1, 0, 0))], BakeRequest(32, 0.1))
