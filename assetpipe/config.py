@@ -63,6 +63,7 @@ class Textures(Settings):
     bake_degrees: Annotated[float, Field(ge=0)]
     format: Literal["webp", "jpeg", "png", "ktx2"]
     colour_quality: Quality
+    normal_quality: Quality
     data_quality: Quality
     min_quality: Quality
     min_px: Pixels

@@ -28,7 +28,9 @@ from assetpipe.textures import TextureCache
 from assetpipe.version import __version__
 
 REPORT, POSTER = "report.html", "poster.webp"
-ENCODING = frozenset({"format", "colour_quality", "data_quality", "min_quality", "min_px", "power_of_two"})
+ENCODING = frozenset(
+    {"format", "colour_quality", "normal_quality", "data_quality", "min_quality", "min_px", "power_of_two"}
+)
 """What encoding asks of [textures]; all else there was decided before."""
 AT_A_TIME = 2
 """Levels that are encoded."""

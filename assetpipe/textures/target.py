@@ -31,9 +31,10 @@ class TextureTarget:
     px: int
     """Longest side, in pixels; smaller images stay as they are."""
     colour_quality: int
+    normal_quality: int
     data_quality: int
     asked_quality: int
-    """`data_quality` as the settings have it, on each rung."""
+    """`normal_quality` as the settings have it, on each rung."""
     power_of_two: bool
     dropped: frozenset[str] = frozenset()
     """Slots, by name, whose maps are left out; their materials' factors take the maps' averages."""
@@ -44,8 +45,8 @@ def ladder(settings: Textures, px: int, *, max_bytes: int | None = None) -> Iter
 
     The first is what the settings ask for and gives up nothing (""). Finite and monotone: the caller may bisect.
     """
-    colour, data = settings.colour_quality, settings.data_quality
-    best = TextureTarget(settings.format, px, colour, data, data, settings.power_of_two)
+    colour, normal, data = settings.colour_quality, settings.normal_quality, settings.data_quality
+    best = TextureTarget(settings.format, px, colour, normal, data, normal, settings.power_of_two)
     why = f" to stay under {max_bytes:,} bytes" if max_bytes else ""
     qualities = [best, *_lower_qualities(best, settings.min_quality)]
     sizes = [replace(qualities[-1], px=side) for side in _smaller_sides(best, settings.min_px)]
@@ -62,13 +63,18 @@ def ladder(settings: Textures, px: int, *, max_bytes: int | None = None) -> Iter
 
 def _lower_qualities(target: TextureTarget, lowest: int) -> Iterator[TextureTarget]:
     """PNG has no quality to give up."""
-    while target.format != "png" and max(target.colour_quality, target.data_quality) > lowest:
+    while target.format != "png" and max(_qualities(target)) > lowest:
         target = replace(
             target,
             colour_quality=_lower(target.colour_quality, lowest),
+            normal_quality=_lower(target.normal_quality, lowest),
             data_quality=_lower(target.data_quality, lowest),
         )
         yield target
+
+
+def _qualities(target: TextureTarget) -> tuple[int, int, int]:
+    return target.colour_quality, target.normal_quality, target.data_quality
 
 
 def _lower(quality: int, lowest: int) -> int:
@@ -86,6 +92,7 @@ def _smaller_sides(target: TextureTarget, smallest: int) -> Iterator[int]:
 def _quality(target: TextureTarget) -> str:
     if target.format == "png":
         return "without loss"
-    if target.colour_quality == target.data_quality:
-        return f"at quality {target.colour_quality}"
-    return f"at quality {target.colour_quality} (colour) and {target.data_quality} (data)"
+    colour, normal, data = _qualities(target)
+    if colour == normal == data:
+        return f"at quality {colour}"
+    return f"at quality {colour} (colour), {normal} (normals) and {data} (data)"

@@ -7,9 +7,9 @@ import numpy as np
 from assetpipe.asset import Array, Image
 from assetpipe.textures.cache import TextureCache
 from assetpipe.textures.decode import Pixels, decode
-from assetpipe.textures.encode import MIMES, Coding, coding_for, encode, may_lose_grain
+from assetpipe.textures.encode import MIMES, Coding, Traits, coding_for, encode, is_blended, may_lose_grain
 from assetpipe.textures.filters import Size
-from assetpipe.textures.grain import loses_grain
+from assetpipe.textures.grain import is_noise, loses_grain
 from assetpipe.textures.info import image_info
 from assetpipe.textures.resize import is_flat, resize, target_size
 from assetpipe.textures.strip import strip_metadata
@@ -68,11 +68,13 @@ def estimate_image(image: Image, label: str, use: ImageUse, target: TextureTarge
 
 
 def _coding(key: tuple[str, ImageUse, Size], pixels: Pixels, target: TextureTarget, cache: TextureCache) -> Coding:
-    """`key`: of the pixels. Whether they lose their grain is asked once, whatever the rung is."""
+    """`key`: of the pixels. What they are like is asked once, whatever the rung is."""
     _, use, _ = key
     quality = may_lose_grain(target, use)
     grainy = quality > 0 and cache.fetch((*key, "grain", quality), lambda: loses_grain(pixels, quality))
-    return coding_for(target, use, pixels, grainy=grainy)
+    blended = pixels.has_alpha and is_blended(use)
+    noisy = blended and cache.fetch((*key, "noise"), lambda: is_noise(pixels.array[..., 3]))
+    return coding_for(target, use, pixels, Traits(grainy, noisy))
 
 
 def _tiles(pixels: Pixels) -> Pixels:

@@ -52,9 +52,9 @@ def scene(*materials: Material, images: list[Image]) -> Scene:
 
 
 def target(**changes: Any) -> TextureTarget:
-    defaults = {"format": "png", "px": 4096, "colour_quality": 85, "data_quality": 90, "power_of_two": True}
-    asked = {**defaults, **changes}
-    return TextureTarget(**{"asked_quality": asked["data_quality"], **asked})
+    qualities = {"colour_quality": 85, "normal_quality": 90, "data_quality": 80}
+    asked = {"format": "png", "px": 4096, **qualities, "power_of_two": True, **changes}
+    return TextureTarget(**{"asked_quality": asked["normal_quality"], **asked})
 
 
 def pixels(image: Image) -> Array:

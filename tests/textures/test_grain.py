@@ -42,7 +42,7 @@ def webp(picture: Array, quality: int) -> bytes:
 
 def of_a_level(picture: Array, quality: int) -> bytes:
     source = scene(material(normal=0), images=[png(picture)])
-    return encode_textures(source, target(format="webp", data_quality=quality), TextureCache()).images[0].data
+    return encode_textures(source, target(format="webp", normal_quality=quality), TextureCache()).images[0].data
 
 
 @pytest.mark.parametrize("quality", [70, 85, 90])
@@ -69,7 +69,7 @@ def test_grain_is_asked_for_once_for_all_rungs() -> None:
     woven = weave()
     assert [quality for quality in (90, 70, 50) if loses_grain(Pixels(woven), quality)] == [50]
     source = scene(material(normal=0), images=[png(woven)])
-    lower = target(format="webp", data_quality=50, asked_quality=90)
+    lower = target(format="webp", normal_quality=50, asked_quality=90)
     assert encode_textures(source, lower, TextureCache()).images[0].data == webp(woven, 50)
 
 

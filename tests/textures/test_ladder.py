@@ -24,8 +24,9 @@ def settings(**changes: object) -> Textures:
 
 def test_the_first_rung_is_what_the_settings_ask_for() -> None:
     first, note = next(ladder(DEFAULTS, 512))
-    asked = (first.format, first.px, first.colour_quality, first.data_quality, first.dropped)
-    assert asked == ("webp", 512, DEFAULTS.colour_quality, DEFAULTS.data_quality, frozenset())
+    qualities = (first.colour_quality, first.normal_quality, first.data_quality)
+    assert (first.format, first.px, first.dropped) == ("webp", 512, frozenset())
+    assert qualities == (DEFAULTS.colour_quality, DEFAULTS.normal_quality, DEFAULTS.data_quality)
     assert note == ""
 
 
@@ -36,6 +37,7 @@ def test_no_rung_asks_for_more_than_the_one_above(px: int, *, power_of_two: bool
     for above, below in pairwise(steps):
         assert below.px <= above.px
         assert below.colour_quality <= above.colour_quality
+        assert below.normal_quality <= above.normal_quality
         assert below.data_quality <= above.data_quality
         assert below.dropped >= above.dropped
         assert below != above
@@ -51,7 +53,7 @@ def test_quality_goes_before_size_and_size_before_maps() -> None:
 
 def test_the_last_rung_is_the_least_that_the_settings_allow() -> None:
     last = rungs()[-1]
-    assert (last.px, last.colour_quality, last.data_quality) == (64, 50, 50)
+    assert (last.px, last.colour_quality, last.normal_quality, last.data_quality) == (64, 50, 50, 50)
     assert "baseColor" not in last.dropped
     assert {"emissive", "normal", "occlusion", "metallicRoughness", "sheenColor"} <= last.dropped
 
@@ -73,7 +75,7 @@ def test_png_has_no_quality_to_give_up() -> None:
 
 def test_every_rung_but_the_first_says_what_it_gives_up_and_why() -> None:
     notes = [note for _, note in ladder(DEFAULTS, 512, max_bytes=250_000)]
-    assert notes[1] == "textures at quality 80 (colour) and 85 (data) to stay under 250,000 bytes"
+    assert notes[1] == "textures at quality 80 (colour), 85 (normals) and 75 (data) to stay under 250,000 bytes"
     assert notes[9] == "textures of at most 256 px at quality 50 to stay under 250,000 bytes"
     assert (
         notes[-1] == "textures with base colour maps only, of at most 64 px at quality 50 to stay under 250,000 bytes"

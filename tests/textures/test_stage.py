@@ -180,7 +180,7 @@ def test_normals_keep_their_direction(kind: str, most: float) -> None:
 
 def test_quality_100_of_webp_is_lossless() -> None:
     out = encode_textures(
-        scene(material(normal=0), images=[png(bumps(64))]), target(format="webp", data_quality=100), TextureCache()
+        scene(material(normal=0), images=[png(bumps(64))]), target(format="webp", normal_quality=100), TextureCache()
     )
     np.testing.assert_array_equal(pixels(out.images[0]), bumps(64))
 
@@ -188,6 +188,33 @@ def test_quality_100_of_webp_is_lossless() -> None:
 def test_alpha_is_exact_where_a_material_tests_it() -> None:
     out = encode_textures(chair(), target(format="webp", colour_quality=50), TextureCache())
     np.testing.assert_array_equal(pixels(out.images[0])[..., 3], cloth(64, 4)[..., 3])
+
+
+@pytest.mark.parametrize(("noise", "most"), [(20, 16), (0, 256)])
+def test_coverage_is_rounded_where_that_cannot_be_seen(noise: int, most: int) -> None:
+    """To sixteen values in noise, which then takes half the bytes; a gradient keeps all that it has."""
+    veil = cloth(256, 4)
+    veil[..., 3] = np.tile(np.linspace(20, 235, 256), (256, 1))
+    veil[..., 3] += np.random.default_rng(3).integers(0, noise + 1, (256, 256)).astype(np.uint8)
+    source = scene(material({"alphaMode": "BLEND"}, baseColor=0), images=[png(veil)])
+    alpha = pixels(encode_textures(source, target(format="webp"), TextureCache()).images[0])[..., 3]
+    assert len(np.unique(alpha)) <= most
+    assert np.abs(alpha.astype(int) - veil[..., 3]).mean() < (4 if noise else 0.1)
+
+
+def test_each_kind_of_map_has_a_quality_of_its_own() -> None:
+    """Colour, normals and data are each encoded as their own setting says."""
+    textured = material(baseColor=0, normal=1, metallicRoughness=2)
+    source = scene(textured, images=[png(cloth(128)), png(bumps(128)), png(cloth(128, seed=2))])
+
+    def sizes(**qualities: int) -> list[int]:
+        made = encode_textures(source, target(format="webp", **qualities), TextureCache())
+        return [len(image.data) for image in made.images]
+
+    usual = sizes()
+    for at, name in enumerate(("colour_quality", "normal_quality", "data_quality")):
+        changed = sizes(**{name: 40})
+        assert [new < old for new, old in zip(changed, usual, strict=True)] == [place == at for place in range(3)]
 
 
 def test_hidden_colour_survives_the_encoder() -> None:
