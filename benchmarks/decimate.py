@@ -1,6 +1,6 @@
 """A million triangles with UVs and normals to 50,000: assetpipe's collapse against the decimators that people use.
 
-    python benchmarks/decimate.py                              every engine on a smooth and a rough scan
+    python benchmarks/decimate.py                              every engine on each source
     python benchmarks/decimate.py --source smooth --engines assetpipe,meshopt --rounds 3
     python benchmarks/decimate.py --sizes 1,4,16               assetpipe alone: does the cost grow with the size?
 
@@ -26,6 +26,7 @@ from engines import ENGINES, NODE
 from judge import Judged, judge
 
 TRIANGLES = 50_000
+SOURCES = ("smooth", "polished", "rough")
 CHAIN = (100_000, 30_000, 5_000)
 MOST_TIME, MOST_RMS, MOST_CHAIN, MOST_BYTES = 0.6, 0.2, 1.15, 150
 
@@ -48,7 +49,7 @@ class Row:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", choices=("smooth", "rough", "both"), default="both", help="default: %(default)s")
+    parser.add_argument("--source", choices=SOURCES, help="default: each")
     parser.add_argument("--engines", help=f"of {', '.join((*ENGINES, *NODE))} (default: all)")
     parser.add_argument("--rounds", type=int, default=2, help="default: %(default)s")
     parser.add_argument("--sizes", help="millions of triangles: assetpipe alone, smooth source")
@@ -61,7 +62,7 @@ def main() -> int:
         print(sizes([int(size) for size in asked.sizes.split(",")], asked.out, asked.rounds))
         return 0
     engines = asked.engines.split(",") if asked.engines else [*ENGINES, *NODE]
-    for name in ("smooth", "rough") if asked.source == "both" else (asked.source,):
+    for name in [asked.source] if asked.source else SOURCES:
         source = make_source(name, 1, asked.out)
         print(f"\n{name}\n\n{report(compare(source, engines, asked.rounds), chain(source, asked.rounds))}")
     return 0
@@ -72,7 +73,7 @@ def make_source(name: str, millions: int, out: Path) -> Path:
     folder = out / f"decimate-{name}-{millions}"
     if not (folder / "indices.bin").exists():
         say(f"making {folder.name}")
-        made = [] if name == "smooth" else [make_scan(out, 1_000_000)]
+        made = [make_scan(out, 1_000_000)] if name == "rough" else []
         script = [sys.executable, HERE / "engines.py", "make", folder, str(1_033_000 * millions), *made]
         subprocess.run(script, check=True, cwd=ROOT)
     return folder
