@@ -48,10 +48,11 @@ def corner_tangents(indices: Array, positions: Floats, normals: Floats, uvs: Flo
     corners = welded[indices].reshape(-1, 3)
     a, b, c = (positions[corners[:, at]] for at in range(3))
     solid = (a != b).any(axis=1) & (b != c).any(axis=1) & (c != a).any(axis=1)
+    if solid.all():
+        return _of_solid(corners, positions, normals, uvs)
     tangents = np.tile(NONE, (len(corners), 3, 1))
     tangents[solid] = _of_solid(np.ascontiguousarray(corners[solid]), positions, normals, uvs).reshape(-1, 3, 4)
-    if not solid.all():
-        tangents[~solid] = _lent(corners, tangents, solid)
+    tangents[~solid] = _lent(corners, tangents, solid)
     return tangents.reshape(-1, 4)
 
 
@@ -71,9 +72,12 @@ def _of_solid(faces: Array, positions: Floats, normals: Floats, uvs: Floats) -> 
     founders = group.numpy()
     tangents = np.ascontiguousarray(total.numpy()[founders])
     _part(founders, torn.numpy(), tangents, (*mesh, along, free))
+    del mesh, along, total, free, torn  # with `keys` below 90 MB a million triangles, where a build's memory peaks
+    found = np.empty((faces.size, 4), np.float32)
+    found[:, :3] = tangents
     # v down instead of up: what turns with the UVs is left-handed.
-    signs = np.where(side.numpy()[founders // 3], np.float32(-1), np.float32(1))
-    found: Floats = np.where(founders[:, None] >= 0, np.concatenate([tangents, signs[:, None]], axis=1), NONE)
+    found[:, 3] = np.where(side.numpy()[founders // 3], np.float32(-1), np.float32(1))
+    found[founders < 0] = NONE
     return found
 
 
@@ -81,10 +85,12 @@ def _groups(faces: Array, free: Any, side: Any) -> Any:
     """(3 f,) int32 Warp array, see `gather`."""
     ahead = np.roll(faces, -1, axis=1)
     keys = (np.minimum(faces, ahead).astype(np.int64) << 32) | np.maximum(faces, ahead)
-    edges = np.argsort(keys.reshape(-1), kind="stable")
+    del ahead
+    edges = _warp(np.argsort(keys.reshape(-1), kind="stable"), int)
+    del keys
     triangles = _warp(faces, int)
     across = wp.full(faces.shape, -1, dtype=int, device="cpu")
-    wp.launch(mikktspace.match, 1, [_warp(edges.astype(np.int32), int), triangles, across], device="cpu")
+    wp.launch(mikktspace.match, 1, [edges, triangles, across], device="cpu")
     group = wp.full(faces.shape, -1, dtype=int, device="cpu")
     # Each corner of a fan leaves two triangles waiting at most.
     waiting = wp.empty(2 * int(np.bincount(faces.reshape(-1)).max()) + 2, dtype=int, device="cpu")
