@@ -75,6 +75,7 @@ def run_batch(
     SIGTERM or SIGINT it raises TryAgain. `cache`: as `build` takes it. `metrics`: a file that gets lines of each asset,
     for CloudWatch."""
     from assetpipe.batch.gauge import gauged
+    from assetpipe.batch.publishing import check_store
     from assetpipe.batch.run import carry_out
     from assetpipe.batch.tasks import Batch, Rules
     from assetpipe.config import load_config
@@ -83,6 +84,8 @@ def run_batch(
     if out is None and to is None:
         raise UsageError("E_USAGE", "neither --out nor --to says where the bundles go", hint="give one of them")
     items, left_out = _items(sources, category, config, to, report)
+    if to is not None:
+        check_store(to, items)
     rules = Rules(workers, deadline, memory_mb, retries, device=device, force=force)
     shelf = open_shelf(cache, load_config(Path(config) if config else None).publish)
     batch = Batch(items, Path(out or OUT), to, keep=out is not None, rules=rules, shelf=shelf, report=report)

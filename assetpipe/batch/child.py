@@ -7,6 +7,7 @@ printed by anyone goes to stderr.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -15,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from assetpipe.batch.order import ORDER, LevelFacts, Order, Outcome, write_outcome
+from assetpipe.batch.order import MUTE, ORDER, LevelFacts, Order, Outcome, write_outcome
 from assetpipe.batch.rights import rights_of
 from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, TryAgain
 from assetpipe.log import Event, JsonLines, Report
@@ -23,6 +24,7 @@ from assetpipe.memory import return_memory_early, starved
 from assetpipe.sandbox import confine
 
 PR_SET_PDEATHSIG = 1
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FILE_BYTES = 64_000_000_000
 """No file of a bundle comes near; a runaway one stops before the disk is full."""
 
@@ -43,7 +45,12 @@ def main(parent: int = 0) -> NoReturn:
         traceback.print_exc()
         fault = f"{order.source}: {type(error).__name__}: {error}"
         outcome, code = Outcome(code="E_BUG", message=fault[:4_000], hint="report it, with the log below"), 1
-    write_outcome(folder, outcome)
+    try:
+        write_outcome(folder, outcome)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        sys.exit(MUTE)
     sys.exit(code)
 
 

@@ -1,7 +1,7 @@
 """A folder with an order -> a running child: started anew, or forked from a template that has everything loaded.
 
-The template is started when the first build is, and ends with us. Where it died a new one is started: its children have
-died with it.
+There is one template for builds, which has no keys, and one for errands: what fetches and publishes. Each is started
+when its first child is, and ends with us. Where one died another is started: its children have died with it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,19 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 TEMPLATE = (sys.executable, "-m", "assetpipe.batch.template")
+Purpose = Literal["build", "folder", "cloud"]
+"""What a template is for: builds, and publishing into a folder or errands to the cloud."""
+SENDING = ("assetpipe.batch.publishing", "assetpipe.bundle", "assetpipe.publishing")
+CLOUD = ("s3", "dynamodb", "cloudfront", "messenger")
+LOADED: dict[Purpose, tuple[str, ...]] = {
+    "build": ("assetpipe.checking", "assetpipe.pipeline"),
+    "folder": SENDING,
+    "cloud": (*SENDING, "assetpipe.batch.remote", *(f"assetpipe.delivery.{name}" for name in CLOUD)),
+}
+"""Modules that the children of each import."""
 MOST = 200_000
 """Bytes of a message."""
 Environment = Mapping[str, str]
@@ -76,13 +86,13 @@ class Forked:
 class Template:
     """One process to fork from, and all that it forked. Safe to use from several threads."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, purpose: Purpose, environment: Environment) -> None:
         self._lock = threading.Lock()
         self._scratch = tempfile.mkdtemp(prefix="assetpipe-template-")
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [*TEMPLATE, str(theirs.fileno())],
+                [*TEMPLATE, str(theirs.fileno()), purpose],
                 env={**environment, "TMPDIR": self._scratch},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -149,9 +159,10 @@ class Template:
 
 
 class Nursery:
-    """Where children that build come from. A template that dies before it has forked anybody is not tried again."""
+    """Where children come from. A template that dies before it has forked anybody is not tried again."""
 
-    def __init__(self) -> None:
+    def __init__(self, purpose: Purpose) -> None:
+        self._purpose = purpose
         self._template: Template | None = None
         self._works = True
 
@@ -161,7 +172,7 @@ class Nursery:
             self.close()
         if not self._works:
             return spawn(command, folder, environment, said)
-        self._template = self._template or Template(environment)
+        self._template = self._template or Template(self._purpose, environment)
         return self._template.fork(folder, environment, said)
 
     def close(self) -> None:
@@ -169,6 +180,20 @@ class Nursery:
         if self._template:
             self._template.end()
             self._template = None
+
+
+class Nurseries:
+    """Of one run, one for each purpose of children. Whoever closes them ends all that came from them."""
+
+    def __init__(self) -> None:
+        self._of: dict[Purpose, Nursery] = {purpose: Nursery(purpose) for purpose in LOADED}
+
+    def __getitem__(self, purpose: Purpose) -> Nursery:
+        return self._of[purpose]
+
+    def close(self) -> None:
+        for nursery in self._of.values():
+            nursery.close()
 
 
 def may_fork(device: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from assetpipe.batch.journal import Entry
-from assetpipe.batch.metrics import Measured, Metrics, Stopwatch
+from assetpipe.batch.metrics import Measured, Metrics, Stopwatch, open_metrics
 from assetpipe.batch.tasks import Batch, Task
 from assetpipe.bundle import read_bundle
 from assetpipe.config import load_config
@@ -23,7 +23,7 @@ def gauged(batch: Batch, path: Path | None) -> Iterator[Batch]:
     if path is None:
         yield batch
         return
-    with path.open("a", encoding="ascii") as stream:
+    with open_metrics(path) as stream:
         gauge = Gauge(batch.out, batch.report, Metrics(stream, {}))
         yield replace(batch, report=gauge.hear, settled=gauge.settled)
 

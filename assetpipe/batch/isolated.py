@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from assetpipe.batch.forked import Nurseries
 from assetpipe.batch.machine import processes
 from assetpipe.batch.order import Order, Outcome
 from assetpipe.batch.trays import Trays
@@ -34,6 +35,7 @@ class Watch:
     """bytes"""
     trays: Trays
     """Over which it is handed results of stages."""
+    nurseries: Nurseries
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def run_stage(order: Order, folder: Path, watch: Watch) -> Ran:
 
 
 def _run(order: Order, folder: Path, watch: Watch) -> tuple[Verdict, int]:
-    worker = Worker(order, folder, CHILD, grace=GRACE)
+    worker = Worker(order, folder, CHILD, grace=GRACE, nurseries=watch.nurseries)
     if order.stages:
         watch.trays.lay(folder, order.item.asset, Path(order.source))
     try:

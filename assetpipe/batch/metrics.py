@@ -12,8 +12,10 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TextIO
 
+from assetpipe.bundle import disk_faults
 from assetpipe.manifest import Manifest
 
 NAMESPACE = "assetpipe"
@@ -63,6 +65,12 @@ class Metrics:
             **dimensions,
             **{name: value for name, (value, _) in values.items()},
         }
+
+
+def open_metrics(path: Path) -> TextIO:
+    """To go on with what is there."""
+    with disk_faults(path, "--metrics"):
+        return path.open("a", encoding="ascii")
 
 
 def _sets(measured: Measured) -> Iterator[tuple[Mapping[str, str], Values, Mapping[str, object]]]:

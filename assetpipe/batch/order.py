@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from assetpipe.batch.plan import Item
 
 ORDER, OUTCOME, LOG = "order.json", "outcome.json", "said.log"
+MUTE = 74
+"""Exit code of a child that found no room to write its outcome."""
 MOST = 1_000_000
 """Bytes of an outcome."""
 Stage = Literal["fetch", "build", "publish"]

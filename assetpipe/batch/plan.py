@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from assetpipe.bundle import disk_faults
 from assetpipe.config import SLUG
 from assetpipe.errors import MissingFile, UsageError
 
@@ -42,7 +43,19 @@ def plan_bytes(items: Iterable[Item]) -> bytes:
 
 
 def write_plan(path: Path, items: Iterable[Item]) -> None:
-    path.write_bytes(plan_bytes(items))
+    """Whole or not at all: half a plan would be half a night, and nobody would know."""
+    data, partial = plan_bytes(items), path.with_name(f".{path.name}.partial")
+    with disk_faults(path):
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
+        if path.exists() and not path.is_file():  # a pipe, /dev/stdout
+            path.write_bytes(data)
+            return
+        try:
+            partial.write_bytes(data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def read_plan(path: Path) -> list[Item]:
@@ -55,9 +68,11 @@ def read_plan(path: Path) -> list[Item]:
 
 
 def is_plan(path: Path) -> bool:
-    """Told from a list of sources by its first line, which says more."""
+    """Told from a list of sources by its first line, which says more; an empty one is a night without news."""
     if path.suffix != ".jsonl" or not path.is_file():
         return False
+    if not path.stat().st_size:
+        return True
     with path.open("rb") as file:
         try:
             return bool(json.loads(file.readline())["bytes"] >= 0)

@@ -13,7 +13,7 @@ from assetpipe.batch.estimate import estimate
 from assetpipe.batch.found import Found, find_sources, is_remote
 from assetpipe.batch.plan import Item, shard
 from assetpipe.batch.remote import ALONE
-from assetpipe.config import INDEX, INDEX_RULE, SLUG, SLUG_RULE, load_config
+from assetpipe.config import INDEX, INDEX_RULE, SLUG, SLUG_RULE, Batch, load_config
 from assetpipe.errors import MissingFile, UsageError
 from assetpipe.log import Event, Report, silent
 from assetpipe.manifest import Manifest
@@ -41,6 +41,14 @@ class Plan:
     def seconds(self) -> float:
         """CPU seconds, on one core."""
         return sum(item.seconds for item in self.items)
+
+    def cost(self, prices: Batch) -> float | None:
+        """Of these seconds, in whatever currency the prices are; None where none is set. A job whose cores wait for
+        each other costs more: `batch status` says what it was."""
+        if not (prices.price_per_vcpu_hour or prices.price_per_gpu_hour):
+            return None
+        on_gpu = sum(item.seconds for item in self.items if prices.gpu_queue and item.seconds >= prices.gpu_seconds)
+        return (self.seconds * prices.price_per_vcpu_hour + on_gpu * prices.price_per_gpu_hour) / 3600
 
     def count(self, reason: Reason) -> int:
         return sum(each.reason == reason for each in self.left_out)

@@ -43,6 +43,14 @@ def publish(order: Order, report: Report) -> Published:
         return published
 
 
+def check_store(to: str, items: Sequence[Item]) -> None:
+    """What cannot be a store is said before anything is built. No server is asked."""
+    from assetpipe.delivery.open_store import open_store
+
+    for config in sorted({item.config or "" for item in items}):
+        open_store(to, load_config(Path(config) if config else None).publish)
+
+
 def settle(to: str, items: Sequence[Item], report: Report) -> None:
     """After a run: indexes and caches get what its children left to each other."""
     from assetpipe.delivery.rounds import Rounds

@@ -20,7 +20,7 @@ from assetpipe.batch.index import write_index, write_results
 from assetpipe.batch.journal import Journal
 from assetpipe.batch.plan import Item
 from assetpipe.batch.runner import Runner
-from assetpipe.batch.tasks import Batch, Task, first_task, look_again
+from assetpipe.batch.tasks import Batch, Task, first_task, look_again, place_of
 from assetpipe.bundle import disk_faults
 from assetpipe.errors import LimitExceeded, TryAgain
 from assetpipe.log import Event
@@ -55,7 +55,7 @@ def carry_out(batch: Batch) -> Summary:
     goes on from there."""
     started = time.monotonic()
     look_again()
-    batch = replace(batch, out=batch.out.absolute())
+    batch = replace(batch, out=batch.out.absolute(), to=batch.to and place_of(batch.to))
     with disk_faults(batch.out):
         batch.state.mkdir(parents=True, exist_ok=True)
     with disk_faults(batch.out), _alone(batch), _drained(batch) as batch, _journal(batch) as journal:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from assetpipe.batch.forked import Nurseries
 from assetpipe.batch.journal import Journal
 from assetpipe.batch.machine import free_memory, processes, share_cores, usable_cores
 from assetpipe.batch.order import Order
@@ -20,7 +21,7 @@ from assetpipe.batch.settle import alone, settle
 from assetpipe.batch.shelf import entry, sweep, tidy
 from assetpipe.batch.tasks import Batch, Task, duration
 from assetpipe.batch.trays import Trays
-from assetpipe.batch.worker import NURSERY, Verdict, Worker
+from assetpipe.batch.worker import Verdict, Worker
 from assetpipe.log import Event, Kind
 from assetpipe.sandbox import confinement, unconfined
 
@@ -58,6 +59,7 @@ class Runner:
         self._pipes = selectors.DefaultSelector()
         self._workers = batch.rules.workers or usable_cores()
         self._limit = batch.rules.memory_mb * 1_000_000 if batch.rules.memory_mb else int(free_memory() * SHARE)
+        self._nurseries = Nurseries()
         self._trays = Trays(batch.shelf, batch.report)
         self._shares = share_cores(self._workers)
         self._started = time.monotonic()
@@ -81,7 +83,7 @@ class Runner:
         finally:
             self._abandon()
             self._pipes.close()
-            NURSERY.close()
+            self._nurseries.close()
         return not self._waiting
 
     def _admit(self) -> None:
@@ -119,7 +121,7 @@ class Runner:
             runner=os.getpid(),
         )
         folder = batch.state / "jobs" / task.item.asset
-        worker = Worker(order, folder, batch.command, grace=self._rules.grace)
+        worker = Worker(order, folder, batch.command, grace=self._rules.grace, nurseries=self._nurseries)
         if order.stages:
             self._trays.lay(folder, task.item.asset, Path(task.source))
         self._running[worker.pipe] = task, worker

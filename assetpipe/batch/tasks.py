@@ -19,6 +19,7 @@ from assetpipe.batch.plan import Item
 from assetpipe.batch.remote import ALONE
 from assetpipe.batch.worker import CHILD
 from assetpipe.config import load_config
+from assetpipe.delivery.open_store import SCHEME
 from assetpipe.log import Report, silent
 from assetpipe.stages.shelf import Shelf
 from assetpipe.version import __version__
@@ -147,6 +148,11 @@ def repro(task: Task, batch: Batch) -> str:
     options = {"--category": item.category, "--config": item.config, "--asset": item.asset, "--out": "repro"}
     said = [word for name, value in options.items() if value for word in (name, value)]
     return shlex.join(["assetpipe", "build", item.source, *said])
+
+
+def place_of(to: str) -> str:
+    """A store that children find too, who work in folders of their own."""
+    return to if SCHEME.match(to) else str(Path(to).absolute())
 
 
 def look_again() -> None:

@@ -1,9 +1,10 @@
-"""`python -m assetpipe.batch.template FD`: a process that has imported everything and loaded every kernel, once, and
-forks a child for each build that it is asked for. Imports and kernels cost more than a small asset's whole build.
+"""`python -m assetpipe.batch.template FD PURPOSE`: a process that has imported everything and, for builds, loaded every
+kernel, once, and forks a child for each stage that it is asked for. Imports and kernels cost more than a small asset's
+whole build, and imports alone five times what it takes to publish it.
 
-It holds no keys, reads no source, and hears nothing from its children but that they ended. A child takes a session, a
-folder and a temporary folder of its own and gives up its rights before it opens a source: it is as much apart from the
-others as one that was started alone. Only where things lie in memory is the same for all.
+One for builds holds no keys. None reads a source, or hears anything from its children but that they ended. A child
+takes a session, a folder and a temporary folder of its own, and gives up its rights before it opens a source: it is as
+much apart from the others as one that was started alone. Only where things lie in memory is the same for all.
 
 Each message is a datagram: {"folder", "environment"} with the child's stdout and stderr to us; {"pid"}, and later
 {"pid", "code"}, from us.
@@ -12,6 +13,7 @@ Each message is a datagram: {"folder", "environment"} with the child's stdout an
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -21,10 +23,10 @@ import sys
 import tempfile
 import traceback
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from assetpipe.batch import child
-from assetpipe.kernels import load
+from assetpipe.batch.forked import LOADED, Purpose
 
 MOST = 200_000
 """Bytes of a message: an environment."""
@@ -33,7 +35,7 @@ MOST = 200_000
 def main() -> NoReturn:
     child.die_with(os.getppid())
     line = socket.socket(fileno=int(sys.argv[1]))
-    _prepare()
+    _prepare(cast("Purpose", sys.argv[2]))
     awake, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -50,14 +52,16 @@ def main() -> NoReturn:
                     _fork(line)
 
 
-def _prepare() -> None:
-    """What every build imports, and the kernels, compiled where they are not."""
-    import assetpipe.checking
-    import assetpipe.pipeline  # noqa: F401
-    from assetpipe.batch.warm import kernel_modules
+def _prepare(purpose: Purpose) -> None:
+    """What every child imports, and the kernels, compiled where they are not."""
+    for name in LOADED[purpose]:
+        importlib.import_module(name)
+    if purpose == "build":
+        from assetpipe.batch.warm import kernel_modules
+        from assetpipe.kernels import load
 
-    for name in sorted(kernel_modules()):
-        load(name)
+        for name in sorted(kernel_modules()):
+            load(name)
     gc.collect()
     gc.freeze()  # what children share is not to be copied because somebody looks for garbage
 

@@ -13,12 +13,13 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from assetpipe.batch.current import file_sha256, published_of
+from assetpipe.batch.forked import Nurseries
 from assetpipe.batch.isolated import Abandoned, Ran, Watch, run_stage
 from assetpipe.batch.lease import SECONDS, Fenced, Holder, Lease, LeaseLost, Leases
 from assetpipe.batch.machine import free_memory
@@ -92,6 +93,7 @@ class _Desk:
     leases: Leases
     memory: int
     trays: Trays
+    nurseries: Nurseries
 
 
 def do_work(work: Work, shop: Shop, drain: Drain) -> Worked:
@@ -101,8 +103,8 @@ def do_work(work: Work, shop: Shop, drain: Drain) -> Worked:
     if fault := unconfined():
         work.report(Event("warning", "", fault))
     leases = Leases(shop.store, work.run, work.holder, work.lease)
-    with Trays(work.shelf, work.report) as trays:
-        return _do(_Desk(work, shop, drain, leases, int(free_memory() * SHARE), trays))
+    with Trays(work.shelf, work.report) as trays, closing(Nurseries()) as nurseries:
+        return _do(_Desk(work, shop, drain, leases, int(free_memory() * SHARE), trays, nurseries))
 
 
 def _do(desk: _Desk) -> Worked:
@@ -184,7 +186,7 @@ def _publish(desk: _Desk, item: Item, lease: Lease, at: tuple[Path, Stopwatch]) 
         if event.kind not in ("done", "failed"):  # whether it is done is ours to say
             desk.work.report(event)
 
-    watch = Watch(hear, lambda: _must_stop(desk, lease), desk.work.deadline, desk.memory, desk.trays)
+    watch = Watch(hear, lambda: _must_stop(desk, lease), desk.work.deadline, desk.memory, desk.trays, desk.nurseries)
     source = _fetched(desk, item, scratch, watch)
     if revision := published_of(Path(source), item, config_of(item), desk.shop):
         desk.shop.recall(keys_of(item))
@@ -281,7 +283,7 @@ def _fail(desk: _Desk, item: Item, lease: Lease | None, error: AssetpipeError) -
         desk.work.report(Event("warning", item.asset, error.message))
         _let_go(lease)
         return "again"
-    desk.work.report(Event("failed", item.asset, str(error)))
+    desk.work.report(Event("failed", item.asset, f"{error.code}: {' '.join(str(error).split())}"))
     if lease:
         try:
             lease.fail(error)

@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from assetpipe.batch.forked import Nursery, Started, may_fork, spawn
+from assetpipe.batch.forked import Nurseries, Purpose, Started, may_fork, spawn
 from assetpipe.batch.machine import Process, family, private_bytes, processes
-from assetpipe.batch.order import LOG, ORDER, Order, Outcome, read_outcome
+from assetpipe.batch.order import LOG, MUTE, ORDER, Order, Outcome, read_outcome
 from assetpipe.errors import TryAgain
 from assetpipe.log import Event, Kind
 from assetpipe.memory import starved
 from assetpipe.stages.tray import make_tray
 
 CHILD = (sys.executable, "-m", "assetpipe.batch.child")
-NURSERY = Nursery()
 LINE = 65_536
 """Bytes of a line that is listened to: children read what strangers made, and may say anything."""
 PATIENCE = 600.0
@@ -49,7 +48,9 @@ class Verdict:
 class Worker:
     """A running child. `deadline` in seconds, `grace` seconds between asking it to go and killing it."""
 
-    def __init__(self, order: Order, folder: Path, command: Sequence[str], *, grace: float) -> None:
+    def __init__(
+        self, order: Order, folder: Path, command: Sequence[str], *, grace: float, nurseries: Nurseries
+    ) -> None:
         self.order = order
         self.folder = folder
         self.started = time.monotonic()
@@ -62,7 +63,7 @@ class Worker:
         self._kill_at = float("inf")
         self._known: dict[int, Process] = {}
         self._heard = b""
-        self._process, self.pipe = _start(order, folder, command)
+        self._process, self.pipe = _start(order, folder, command, nurseries)
         self._born = self.started if self._process.pid else 0.0
         os.set_blocking(self.pipe, False)
 
@@ -150,7 +151,7 @@ class Worker:
             return ""
 
 
-def _start(order: Order, folder: Path, command: Sequence[str]) -> tuple[Started, int]:
+def _start(order: Order, folder: Path, command: Sequence[str], nurseries: Nurseries) -> tuple[Started, int]:
     """In a session, folder and temporary folder of its own, and where it is heard; credentials only for stages that
     talk to a store."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -162,8 +163,8 @@ def _start(order: Order, folder: Path, command: Sequence[str]) -> tuple[Started,
     (folder / ORDER).write_text(order.model_dump_json(), encoding="utf-8")
     environment = dict(os.environ) if order.stage != "build" else _harmless(os.environ)
     environment |= {"TMPDIR": str(folder / "tmp"), "PYTHONPATH": _import_path()}
-    fork = tuple(command) == CHILD and order.stage == "build" and may_fork(order.device)
-    start = NURSERY.start if fork else spawn
+    fork = tuple(command) == CHILD and (order.stage != "build" or may_fork(order.device))
+    start = nurseries[_purpose(order)].start if fork else spawn
     heard, out = os.pipe()
     try:
         with (folder / LOG).open("wb") as log:
@@ -173,6 +174,12 @@ def _start(order: Order, folder: Path, command: Sequence[str]) -> tuple[Started,
         raise
     finally:
         os.close(out)
+
+
+def _purpose(order: Order) -> Purpose:
+    if order.stage == "build":
+        return "build"
+    return "cloud" if order.stage == "fetch" or (order.to or "").startswith("s3://") else "folder"
 
 
 def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
@@ -215,6 +222,8 @@ def _judge(worker: Worker, code: int, outcome: Outcome | None, log: str) -> Verd
         return Verdict("again", Outcome(code="E_TERMINATED", message="somebody else sent it SIGTERM"), log)
     if code > 0 and outcome and outcome.code:
         return Verdict("failed", outcome, log)
+    if code == MUTE:
+        return Verdict("failed", _no_room(worker), log)
     return _crash(worker, code, log)
 
 
@@ -230,6 +239,11 @@ def _limit(worker: Worker) -> Outcome:
     return Outcome(
         code="E_MEMORY", message=fault, hint="raise --memory-mb, use a larger machine, or simplify the source"
     )
+
+
+def _no_room(worker: Worker) -> Outcome:
+    fault = f"{worker.order.item.source}: {worker.order.stage}: no room to write down what came of it: the disk is full"
+    return Outcome(code="E_DISK_FULL", message=fault, hint=f"free some space on the disk of {worker.folder}")
 
 
 def _crash(worker: Worker, code: int, log: str) -> Verdict:

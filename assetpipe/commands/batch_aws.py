@@ -64,8 +64,22 @@ job_definition = click.option("--job-definition", metavar="D", help="Job definit
 )
 @click.option("--config", "config_file", metavar="F", help="A TOML file, or s3:// URL of one, for [publish].")
 @opt.device
-@click.option("--deadline", type=float, default=3600.0, show_default=True, help="Seconds for one stage of an asset.")
-@click.option("--lease", type=float, default=60.0, show_default=True, help="Seconds that a worker may be silent.")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(1),
+    default=3600.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds for one stage of an asset whose plan names none.",
+)
+@click.option(
+    "--lease",
+    type=click.FloatRange(1),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds that a worker may be silent.",
+)
 @click.option(
     "--cache", metavar="PLACE", help="Where results of stages are kept.  [env: ASSETPIPE_STAGES; default: off]"
 )
@@ -129,7 +143,9 @@ def _metrics(file: str | None) -> Iterator[TextIO | None]:
     if file == "-" or (file is None and "AWS_BATCH_JOB_ID" in os.environ):
         yield sys.stdout
     elif file:
-        with Path(file).open("a", encoding="ascii") as stream:
+        from assetpipe.batch.metrics import open_metrics
+
+        with open_metrics(Path(file)) as stream:
             yield stream
     else:
         yield None

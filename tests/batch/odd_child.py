@@ -1,5 +1,5 @@
 """A child for tests: the name of its asset says how it (mis)behaves. `real-*`, `disk-*` and `escape-*` are built by the
-real child, `disk-*` with room for files of 1 kB only; `ready-*` were built before; whatever
+real child, `disk-*` with room for files of 1 kB only, `mute-*` with none; `ready-*` were built before; whatever
 has no name here is built in no time."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> None:
         log.write(f"{order['item']['asset']} {order['stage']} {os.getpid()}\n")
     {
         "crash": crash, "hang": hang, "greedy": greedy, "flaky": flaky, "once": once, "slow": slow, "liar": liar,
-        "ready": ready, "real": real, "disk": disk, "escape": real,
+        "ready": ready, "real": real, "disk": disk, "mute": mute, "escape": real,
     }.get(kind, quick)(order)  # fmt: skip
 
 
@@ -110,6 +110,12 @@ def liar(order: dict[str, Any]) -> None:
 
 def disk(order: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    real(order)
+
+
+def mute(order: dict[str, Any]) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     real(order)
 

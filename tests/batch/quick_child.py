@@ -37,8 +37,8 @@ def main() -> NoReturn:
     for step, seconds in (("reading", 0.0), ("decimating", _wish(data, b"sleep")), ("poster", 0.0)):
         say(Event("step", order.item.asset, step, 0.5))
         time.sleep(seconds)
-    while data.startswith(b"wait") and not Path(data.splitlines()[0].split()[1].decode()).exists():
-        time.sleep(0.01)
+    if data.startswith(b"wait"):
+        _wait_for(Path(data.splitlines()[0].split()[1].decode()))
     if data.startswith(b"crash"):
         os.kill(os.getpid(), signal.SIGSEGV)
     if data.startswith(b"bad"):
@@ -47,6 +47,13 @@ def main() -> NoReturn:
     _build(order, data)
     write_outcome(Path.cwd(), Outcome(warnings=1))
     sys.exit(0)
+
+
+def _wait_for(file: Path) -> None:
+    """Not for ever: whoever would make it may have been killed."""
+    until = time.monotonic() + 900
+    while not file.exists() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def _wish(data: bytes, what: bytes) -> float:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from assetpipe.batch.forked import Nursery
 from assetpipe.batch.machine import Process, processes
 from assetpipe.batch.plan import Item, write_plan
 from assetpipe.batch.run import Summary, carry_out
@@ -63,7 +62,6 @@ def test_forked_builds_give_the_bytes_of_those_that_stand_alone(
     assert len(parents) == 1
     assert not parents & {os.getpid(), *processes()}
     monkeypatch.setattr("assetpipe.batch.forked.TEMPLATE", (sys.executable, "-c", "raise SystemExit(1)"))
-    monkeypatch.setattr("assetpipe.batch.worker.NURSERY", Nursery())
     assert built(tmp_path / "alone", wanted[1:]).done == 1
     for path in (tmp_path / "alone" / "torus").iterdir():
         assert path.read_bytes() == (tmp_path / "out" / "torus" / path.name).read_bytes()

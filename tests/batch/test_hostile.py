@@ -129,6 +129,17 @@ def test_a_picture_that_is_too_large_for_its_memory_is_no_bad_picture(folder: Pa
     assert "smaller pictures" in done.stderr
 
 
+def test_a_store_beside_us_is_none_beside_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--to ./store`: children publish from folders of their own, and into ours."""
+    (tmp_path / "small.toml").write_text(SMALL)
+    wanted = (_item(tmp_path, "ready-4"),)
+    monkeypatch.chdir(tmp_path)
+    assert carry_out(replace(batch(Path("out"), wanted), to="./store")).done == 1
+    assert damage(read_bundle(tmp_path / "out" / "ready-4")) == []
+    pointer = json.loads((tmp_path / "store" / "general" / "manifest" / "ready-4.json").read_text())
+    assert all((tmp_path / "store" / "general" / "manifest" / level["uri"]).is_file() for level in pointer["levels"])
+
+
 def greedy(path: Path) -> Path:
     """A small file whose picture takes 400 MB and more."""
     document, data = gltf_files.document(sphere(8))

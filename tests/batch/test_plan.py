@@ -216,6 +216,38 @@ def test_the_commands_plan_and_run(models: Path, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert [json.loads(line)["asset"] for line in done.out.splitlines()] == ["chair", "lamp-v2", "shelf", "table"]
     assert "4 assets" in done.err
+    assert "cost" not in done.err
+    (tmp_path / "shop.toml").write_text("[batch]\nprice_per_vcpu_hour = 90.0\n")
+    priced = run("batch", "plan", models, "--out", tmp_path / "priced.jsonl", "--config", tmp_path / "shop.toml")
+    seconds = sum(json.loads(line)["seconds"] for line in done.out.splitlines())
+    assert f"cost {seconds / 40:,.2f}," in priced.err, priced.err
     assert run("batch", "run", tmp_path / "plan.jsonl").code == 2
     assert run("batch", "run", tmp_path / "plan.jsonl", "--out", tmp_path, "--category", "fashion").code == 2
     assert run("batch", "plan", models, "--out", tmp_path / "p", "--shard", "3/2").code == 2
+
+
+def test_a_night_without_news_is_no_fault(models: Path, tmp_path: Path) -> None:
+    """Everything is published: the plan is empty, and running it does nothing, well."""
+    (tmp_path / "plan.jsonl").write_bytes(b"")
+    done = run("batch", "run", tmp_path / "plan.jsonl", "--out", tmp_path / "out", "--json")
+    assert (done.code, done.out) == (0, ""), done.err
+    assert (tmp_path / "out" / "results.jsonl").read_text() == ""
+
+
+def test_places_that_cannot_be_are_said_before_anything_is_built(models: Path, tmp_path: Path) -> None:
+    """A file where a store should be, in a plan's run too, and metrics into a folder that is not there. A plan's own
+    folder is made, and nothing is left beside it."""
+    plan = tmp_path / "new" / "deep" / "plan.jsonl"
+    assert run("batch", "plan", models, "--out", plan).code == 0
+    assert [path.name for path in plan.parent.iterdir()] == ["plan.jsonl"]
+    (tmp_path / "file").touch()
+    out = ("--out", tmp_path / "out")
+    for wrong, code, fault in (
+        (("--to", tmp_path / "file"), 2, "is a file"),
+        (("--metrics", tmp_path / "none" / "metrics.jsonl"), 70, "none"),
+    ):
+        done = run("batch", "run", plan, *out, *wrong)
+        assert (done.code, "Traceback" in done.err, fault in done.err) == (code, False, True), done.err
+        assert not (tmp_path / "out").exists()
+    folder = run("batch", "plan", models, "--out", models)
+    assert (folder.code, "a folder stands where a file must be" in folder.err) == (77, True), folder.err

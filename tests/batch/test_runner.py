@@ -96,6 +96,14 @@ def test_memory_is_held_to_its_limit(tmp_path: Path) -> None:
     assert f"{record['peak_mb']:,} MB of memory, limit 150 MB" in record["message"]
 
 
+def test_a_disk_without_room_for_a_word_is_the_disk_s_fault(tmp_path: Path) -> None:
+    """A child that cannot even write why it failed says so by its exit code; its source is not blamed for a crash."""
+    summary = carry_out(batch(tmp_path / "out", items(tmp_path / "in", ["mute"])))
+    assert summary.reasons == (("E_DISK_FULL", 1),)
+    record = json.loads(summary.quarantine.read_text())
+    assert (record["attempts"], "free some space" in record["hint"]) == (1, True)
+
+
 def test_nobody_believes_a_child_that_makes_no_sense(tmp_path: Path) -> None:
     """Exit 0 with an outcome that is none, and a line without end: a crash, not a success."""
     assert carry_out(batch(tmp_path / "out", items(tmp_path / "in", ["liar"]))).reasons == (("E_CRASH", 1),)
