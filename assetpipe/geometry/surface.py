@@ -75,3 +75,5 @@ class Copy:
     """Of the rights that it took to get there, or to a finer level: see kernels/collapse.py."""
     rest: Any
     """The descent as it was there, to go on from."""
+    halfway: Any = None
+    """The same halfway there, for large surfaces: what comes later may be gone through again under new doubts."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from assetpipe.geometry.kernels import collapse as collapse_module
 from assetpipe.geometry.kernels.collapse import collapse
 from assetpipe.geometry.surface import Copy, Surface, Target
 from tests import shapes
@@ -209,6 +210,28 @@ def test_a_descent_goes_on_from_a_copy(globe: Surface) -> None:
         resumed = collapse(globe, [Target(300, 0.0)], fine)[0]
         assert same_bytes(resumed.surface, coarse.surface)
         assert resumed.error == coarse.error
+
+
+def test_a_copy_keeps_its_own_estimate(globe: Surface) -> None:
+    """However far the descent that it was taken from went on."""
+    fine, coarse = collapse(globe, [Target(1500, 0.0), Target(150, 0.0)])
+    assert fine.error <= collapse(globe, [Target(1400, 0.0)], fine)[0].error < coarse.error / 2
+
+
+def test_a_large_surface_can_be_gone_through_again_from_halfway(
+    globe: Surface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the same bytes as from the start, and as without a stop; with new doubts more triangles stay."""
+    target = Target(3000, collapse(globe, [Target(500, 0.0)])[0].error)
+    whole = collapse(globe, [target])[0]
+    monkeypatch.setattr(collapse_module, "LARGE", 1000)
+    stopped = collapse(globe, [target])[0]
+    assert whole.halfway is None
+    assert same_bytes(stopped.surface, whole.surface)
+    halfway = replace(stopped, rest=stopped.halfway)
+    assert same_bytes(collapse(globe, [target], halfway)[0].surface, whole.surface)
+    doubting = globe.doubting(np.full(len(globe.positions), 2.0, np.float32))
+    assert collapse(doubting, [target], halfway)[0].surface.drawn > 1.5 * whole.surface.drawn
 
 
 def test_a_descent_that_goes_on_heeds_new_doubts(globe: Surface) -> None:

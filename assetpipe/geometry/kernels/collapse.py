@@ -18,6 +18,7 @@ over vertices along a Morton curve. What may be collapsed is decided in stages; 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import warp as wp
@@ -35,6 +36,10 @@ STRAY = 2.0
 """Largest distance of a smooth surface from its decimated form, over the kernel's rms distance to planes."""
 NOISE = 1e-5**2
 """Squared, of the extent: how far the planes of small float32 triangles on one plane stray from it at its other end."""
+HALFWAY = 0.45
+"""Of the triangles: less than half, so that the state has just been made small."""
+LARGE = 100_000
+"""Triangles from which on a place to go again from is worth its memory."""
 ALONE = 20_000
 """Vertices below which a second thread is not worth its start."""
 
@@ -45,12 +50,19 @@ def collapse(surface: Surface, targets: Sequence[Target], after: Copy | None = N
     load("assetpipe.geometry.kernels.sweep")
     load("assetpipe.geometry.kernels.founding")
     state, stage = (_begin(surface), 1) if after is None else (take_up(after.rest, surface.doubts), after.stage)
+    halfway = None
+    if after is None and targets[0].error > 0 and state.drawn >= LARGE:
+        state = exhaust(state, replace(_within(state, targets[0]), pause=int(HALFWAY * state.drawn)))
+        halfway = keep(state)
     copies: list[Copy] = []
     for target in targets:
         state = _descend(state, target)
         stage = max(stage, state.weighed[0])
         error = STRAY * float(np.sqrt(state.arrays["worst"][0])) / state.scale
-        copies.append(Copy(extract(state, surface), error, state.drawn <= target.triangles, stage, keep(state)))
+        copies.append(
+            Copy(extract(state, surface), error, state.drawn <= target.triangles, stage, keep(state), halfway)
+        )
+        halfway = None
     return copies
 
 
@@ -71,10 +83,14 @@ def _found(state: State) -> None:
     side_by_side(work, threads)
 
 
+def _within(state: State, target: Target) -> Rules:
+    return Rules(1, (max(target.error, 0.0) * state.scale / STRAY) ** 2 + NOISE, 0)
+
+
 def _descend(state: State, target: Target) -> State:
     """First as far as the error allows, then on until the budget is met. Where nothing may stray the budget comes
     first: what costs nothing goes first anyhow."""
-    within = Rules(1, (max(target.error, 0.0) * state.scale / STRAY) ** 2 + NOISE, 0)
+    within = _within(state, target)
     if target.error > 0:
         return _meet(exhaust(state, within), target.triangles)
     state = _meet(state, target.triangles)

@@ -51,6 +51,8 @@ class Rules:
     """Squared internal length: a collapse that strays farther is refused."""
     enough: int
     """Triangles drawn at which the sweeps stop."""
+    pause: int = 0
+    """Triangles drawn at which to stop for a while: the same rules without it go on as if nothing had been."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,14 @@ class Walk:
 
 
 def exhaust(state: State, rules: Rules) -> State:
-    """Until enough triangles are left or nothing more collapses."""
+    """Until enough triangles are left, nothing more collapses, or it is time to pause."""
     if state.weighed == (rules.stage, rules.gate):
         threshold, typical = state.threshold, 0.0  # goes on where it stopped
     else:
         _forget(state.keys, state.threshold)
         threshold, typical = _first_thresholds(state, rules)
     slow = 0
-    while state.drawn > rules.enough:
+    while state.drawn > max(rules.enough, rules.pause):
         before = state.drawn
         _sweep(state, rules, threshold)
         fell = before - state.drawn

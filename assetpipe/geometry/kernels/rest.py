@@ -15,7 +15,8 @@ UNTOUCHED = ("copies", "place", "places", "mu", "low", "high")
 
 def keep(state: State) -> State:
     """A state of its own, to go on from later."""
-    return compact(replace(state, arrays=dict(state.arrays), workers=[]))
+    arrays = {**state.arrays, "worst": state.arrays["worst"].copy()}
+    return compact(replace(state, arrays=arrays, workers=[]))
 
 
 def take_up(kept: State, doubts: Array | None) -> State:

@@ -61,7 +61,9 @@ def pack(skin: Skin, charts: Charts, sheet: Sheet) -> Packed:
         [[0 * sizes[:, 0], 0 * sizes[:, 0]], [sizes[:, 1], 0 * sizes[:, 0]], sizes.T, [0 * sizes[:, 0], sizes[:, 0]]]
     )
     shifts = places.shifts + back[places.turns, :, np.arange(charts.count)]
-    return Packed(_by(uvs, TURNS[places.turns][charts.of]) + shifts[charts.of][:, None], sheet.gutter)
+    placed = _by(uvs, TURNS[places.turns][charts.of]) + shifts[charts.of][:, None]
+    # Without gutters a chart begins at the very border, and 1e-16 beyond it where moving it rounds.
+    return Packed(np.clip(placed, 0.0, 1.0), sheet.gutter)
 
 
 def _by(uvs: Doubles, matrices: Doubles) -> Doubles:
