@@ -124,7 +124,7 @@ def run(mode: Mode, sources: list[Path], cores: list[int]) -> Ran:
         for line in process.stderr:
             event = json.loads(line) if line.startswith("{") else {"asset": "", "kind": ""}
             spans.append((time.monotonic(), len(under_way)))
-            if event["kind"] == "step" and event["asset"] and event["message"] != "reading":  # as its plan does
+            if event["kind"] == "step" and event["asset"]:
                 under_way.add(event["asset"])
             elif event["kind"] in ("done", "failed"):
                 under_way.discard(event["asset"])

@@ -70,12 +70,20 @@ def plan_sources(names: Sequence[str], wanted: Wanted) -> Plan:
     found = sorted(set(find_sources(names)), key=lambda each: (each.asset or "", each.source, str(each)))
     if not found:
         raise MissingFile("E_NO_SOURCES", f"{' '.join(names)}: nothing that can be read lies there")
-    items = [plan_item(each, wanted) for each in found]
+    items = [_told(each, wanted, (at, len(found))) for at, each in enumerate(found)]
     unique, twice = _unique(items)
     _refuse_twins(unique)
     mine = shard(unique, *wanted.part)
     fresh, published = _unpublished(mine, wanted)
     return Plan(tuple(fresh), tuple(sorted([*twice, *published], key=lambda each: each.source)))
+
+
+def _told(found: Found, wanted: Wanted, at: tuple[int, int]) -> Item:
+    """How far the plan is, a hundred times at most: an event of no asset, for nobody is at work on one yet."""
+    number, of = at
+    if number * 100 // of != (number - 1) * 100 // of:
+        wanted.report(Event("step", "", f"planning: {number:,} of {of:,}"))
+    return plan_item(found, wanted)
 
 
 def plan_item(found: Found, wanted: Wanted) -> Item:
@@ -90,7 +98,6 @@ def plan_item(found: Found, wanted: Wanted) -> Item:
         load_config(Path(config), category=category)  # a config that is wrong is said now, not at night
     elif category:
         load_config(category=category)
-    wanted.report(Event("step", asset, "reading"))
     seconds, memory = estimate(found)
     return Item(
         source=found.source,
