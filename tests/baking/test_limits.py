@@ -9,6 +9,7 @@ import pytest
 
 from assetpipe.asset import Material
 from assetpipe.baking import BakeRequest, Coat, Layer, Occlusion, Surface, bake, stage_source
+from assetpipe.baking.cells import sort_into_cells
 from assetpipe.baking.materials import read_layers
 from assetpipe.errors import ServiceUnavailable
 from assetpipe.queries import device
@@ -112,6 +113,20 @@ def test_more_triangles_than_texels_are_sampled_more_often() -> None:
     source = stage_source(surface(shapes.torus(96)), [normal_layer()], "cpu")
     taken = [bake(source, surface(shapes.torus(24)), BakeRequest(px, 0.05)).samples for px in (4, 16, 64)]
     assert taken == [16, 4, 1]
+
+
+def test_thin_triangles_are_looked_for_where_they_lie() -> None:
+    """A fan of 2,000 over 4096²: its triangles touch a hundred cells each, their boxes hold thousands."""
+    turns = np.linspace(0, 2 * np.pi, 2001)
+    rim = np.stack([np.cos(turns), np.sin(turns)], axis=1) / 2 + 0.5
+    fan = np.stack([np.full((2000, 2), 0.5), rim[:-1], rim[1:]], axis=1).astype(np.float32)
+    cells = sort_into_cells(fan, 4096, 128, 1.7)
+    steps = np.linspace(0, 1, 500)[:, None]
+    for face in range(0, 2000, 97):
+        along = (fan[face, 0] * (1 - steps) + fan[face, 1] * steps) * 4096
+        own = cells.pairs[cells.pairs[:, 0] == face, 1:] // 32
+        assert {(x, y) for x, y in (along // 32).astype(int).tolist() if x < 128 and y < 128} <= set(map(tuple, own))
+        assert len(own) < 600
 
 
 def test_materials_are_read_as_layers() -> None:

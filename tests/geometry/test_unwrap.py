@@ -60,6 +60,27 @@ def rough() -> Primitive:
     return bare(np.stack([x, y, heights], axis=2), np.stack([a, b, c, b, d, c], axis=2))
 
 
+def fan(heights: Array) -> Primitive:
+    """Triangles round one point, their rim at these heights."""
+    turns = np.linspace(0, 2 * np.pi, len(heights), endpoint=False)
+    rim = np.stack([np.cos(turns), np.sin(turns), heights], axis=1)
+    at = np.arange(len(heights))
+    return bare([[0, 0, 0.3], *rim], np.stack([0 * at, 1 + at, 1 + (1 + at) % len(at)], axis=1))
+
+
+def moebius() -> Primitive:
+    """One side, one edge: no way to turn all triangles the same way."""
+    turns = np.linspace(0, 2 * np.pi, 120, endpoint=False)
+    across = np.linspace(-0.3, 0.3, 5)
+    radius = 1 + across * np.cos(turns / 2)[:, None]
+    height = across * np.sin(turns / 2)[:, None]
+    points = np.stack([radius * np.cos(turns)[:, None], radius * np.sin(turns)[:, None], height], axis=2)
+    number = np.arange(600).reshape(120, 5)
+    ahead = np.concatenate([number[1:], number[:1, ::-1]])
+    a, b, c, d = number[:, :-1], number[:, 1:], ahead[:, :-1], ahead[:, 1:]
+    return bare(points, np.stack([a, b, c, c, b, d], axis=2))
+
+
 def dice() -> np.random.Generator:
     return np.random.default_rng(3)
 
@@ -80,6 +101,9 @@ SHAPES = {
     "random triangles": bare(dice().normal(size=(200, 3)), dice().integers(0, 200, (2000, 3))),
     "5,000 pieces": bare(dice().normal(size=(5000, 1, 3)) + dice().normal(size=(5000, 3, 3)) / 20, np.arange(15_000)),
     "a spiral": spiral(),
+    "a moebius strip": moebius(),
+    "a fan of 6,000": fan(np.zeros(6_000)),
+    "a crown of 6,000": fan(dice().normal(size=6_000)),
     "noise": rough(),
     "a sphere": stripped(sphere(24)),
     "a torus": stripped(torus(24)),

@@ -7,7 +7,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array
-from assetpipe.atlas.kernels.overlaps import touches
+from assetpipe.atlas.kernels.overlaps import columns, touches
 from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
@@ -92,7 +92,8 @@ def _cover(
     y0 = int(wp.floor(wp.min(wp.min(a[1], b[1]), c[1]) - reach))
     y1 = int(wp.floor(wp.max(wp.max(a[1], b[1]), c[1]) + reach))
     for y in range(y0, y1 + 1):
-        for x in range(x0, x1 + 1):
+        reached = columns(a, b, c, y, half)
+        for x in range(wp.max(x0, reached[0]), wp.min(x1, reached[1]) + 1):
             centre = wp.vec2d(wp.float64(x) + reach, wp.float64(y) + reach)
             if touches(a, b, c, centre, half):
                 cells[lattice.start[p] + (y - lattice.top[p]) * lattice.width[p] + x - lattice.left[p]] = wp.uint8(1)
@@ -117,7 +118,8 @@ def _own(
     y0 = wp.max(int(wp.floor(wp.min(wp.min(a[1], b[1]), c[1]) - reach)), top)
     y1 = wp.min(int(wp.floor(wp.max(wp.max(a[1], b[1]), c[1]) + reach)), top + owner.shape[0] - 1)
     for y in range(y0, y1 + 1):
-        for x in range(x0, x1 + 1):
+        reached = columns(a, b, c, y, half)
+        for x in range(wp.max(x0, reached[0]), wp.min(x1, reached[1]) + 1):
             centre = wp.vec2d(wp.float64(x) + reach, wp.float64(y) + reach)
             if touches(a, b, c, centre, half):
                 value = t

@@ -12,6 +12,8 @@ from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
 Ints = NDArray[np.int32]
+FAR = wp.constant(wp.float64(1.0e8))
+SLACK = wp.constant(wp.float64(1.0e-3))
 
 
 def label_overlaps(points: Array, corners: Array, charts: Array, window: tuple[int, int]) -> Ints:
@@ -56,6 +58,32 @@ def touches(a: wp.vec2d, b: wp.vec2d, c: wp.vec2d, centre: wp.vec2d, half: wp.fl
     return not edge_apart(c, a, b, centre, half)
 
 
+@wp.func
+def _within(a: wp.vec2d, b: wp.vec2d, low: wp.float64, high: wp.float64) -> wp.vec2d:
+    """Least and greatest x of what lies between two rows of an edge; the first is the greater where nothing does."""
+    rise = b[1] - a[1]
+    if wp.max(a[1], b[1]) < low or wp.min(a[1], b[1]) > high:
+        return wp.vec2d(FAR, -FAR)
+    if wp.abs(rise) < wp.float64(1.0e-6):
+        return wp.vec2d(wp.min(a[0], b[0]), wp.max(a[0], b[0]))
+    nothing, all_of_it = wp.float64(0.0), wp.float64(1.0)
+    one = a[0] + (b[0] - a[0]) * wp.clamp((low - a[1]) / rise, nothing, all_of_it)
+    other = a[0] + (b[0] - a[0]) * wp.clamp((high - a[1]) / rise, nothing, all_of_it)
+    return wp.vec2d(wp.min(one, other), wp.max(one, other))
+
+
+@wp.func
+def columns(a: wp.vec2d, b: wp.vec2d, c: wp.vec2d, y: int, half: wp.float64) -> wp.vec2i:
+    """First and last column whose square in row `y` a triangle may touch: of a fan's 20,000 thin ones, boxes hold a
+    thousand times as many."""
+    middle = wp.float64(y) + wp.float64(0.5)
+    low, high = middle - half - SLACK, middle + half + SLACK
+    ab, bc, ca = _within(a, b, low, high), _within(b, c, low, high), _within(c, a, low, high)
+    first = wp.min(wp.min(ab[0], bc[0]), ca[0]) - half - wp.float64(1.0)
+    last = wp.max(wp.max(ab[1], bc[1]), ca[1]) + half
+    return wp.vec2i(int(wp.floor(first)), int(wp.floor(last)))
+
+
 @wp.kernel
 def _unite_overlaps(
     points: wp.array(dtype=wp.vec2d),
@@ -74,7 +102,8 @@ def _unite_overlaps(
         right = wp.min(int(wp.floor(wp.max(wp.max(a[0], b[0]), c[0]))), owner.shape[1] - 1)
         bottom = wp.min(int(wp.floor(wp.max(wp.max(a[1], b[1]), c[1]))), owner.shape[0] - 1)
         for y in range(top, bottom + 1):
-            for x in range(left, right + 1):
+            reached = columns(a, b, c, y, half)
+            for x in range(wp.max(left, reached[0]), wp.min(right, reached[1]) + 1):
                 centre = wp.vec2d(wp.float64(x) + half, wp.float64(y) + half)
                 if touches(a, b, c, centre, half):
                     if owner[y, x] < 0:
