@@ -8,12 +8,14 @@ metalness in the channels of one, sheen's roughness in the alpha of its colour. 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assetpipe.asset import Json
 
 PBR = ("pbrMetallicRoughness",)
+TRANSFORM = "KHR_texture_transform"
 
 
 def _extension(name: str) -> tuple[str, ...]:
@@ -133,6 +135,25 @@ SHEETS = (
 )
 SLOTS = frozenset(slot for sheet in SHEETS for slot in sheet.slots)
 THICKNESS = {"iridescenceThicknessMinimum": 100.0, "iridescenceThicknessMaximum": 400.0}
+
+
+@dataclass(frozen=True)
+class Laid:
+    """How a textureInfo lays its picture: from which UVs, by which transform."""
+
+    uv_set: int
+    turn: tuple[float, float, float, float]
+    """row by row, UVs -> texture coordinates"""
+    move: tuple[float, float]
+
+
+def laid(info: Json) -> Laid:
+    """By KHR_texture_transform: scale first, then turn counter-clockwise in (u, v), then move."""
+    moved = info.get("extensions", {}).get(TRANSFORM, {})
+    angle, (x, y) = float(moved.get("rotation", 0.0)), moved.get("scale", (1.0, 1.0))
+    u, v = moved.get("offset", (0.0, 0.0))
+    turn = (math.cos(angle) * x, math.sin(angle) * y, -math.sin(angle) * x, math.cos(angle) * y)
+    return Laid(int(moved.get("texCoord", info.get("texCoord", 0))), turn, (float(u), float(v)))
 
 
 def find(json: Json, path: Sequence[str]) -> Json:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array, Image, Json, Scene, TextureSlot
+from assetpipe.slots import laid
 
 Doubles = NDArray[np.float64]
 REPEAT, MIRROR, CLAMP = 10497, 33648, 33071
 NEAREST = 9728
-TRANSFORM = "KHR_texture_transform"
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,12 @@ def look_up(scene: Scene, slot: TextureSlot, pictures: Pictures) -> Lookup | Non
     if texture.get("source") is None:
         return None
     sampler = sampler_of(scene, slot)
-    moved = slot.info.get("extensions", {}).get(TRANSFORM, {})
-    angle, (x, y) = float(moved.get("rotation", 0.0)), moved.get("scale", (1.0, 1.0))
-    # scale first, then turn counter-clockwise in (u, v), then move
-    turn = (math.cos(angle) * x, math.sin(angle) * y, -math.sin(angle) * x, math.cos(angle) * y)
-    offset = moved.get("offset", (0.0, 0.0))
+    how = laid(slot.info)
     return Lookup(
         image=int(texture["source"]),
-        uv_set=int(moved.get("texCoord", slot.info.get("texCoord", 0))),
-        turn=turn,
-        move=(float(offset[0]), float(offset[1])),
+        uv_set=how.uv_set,
+        turn=how.turn,
+        move=how.move,
         wrap=(sampler.get("wrapS", REPEAT), sampler.get("wrapT", REPEAT)),
         size=pictures.size(scene.images[int(texture["source"])]),
     )

@@ -6,20 +6,18 @@ The level's material then has factors of 1, or those in `factors` where texels c
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from assetpipe.asset import Json, Material
 from assetpipe.baking.surface import Coat, Kind, Layer, Texture
-from assetpipe.slots import SHEETS, Channel, span
+from assetpipe.slots import SHEETS, Channel, laid, span
 
 BASE_COLOUR, NORMAL, EMISSIVE, ORM = "baseColor", "normal", "emissive", "occlusionRoughnessMetallic"
 OF_EXTENSIONS = ("clearcoat", "sheen", "specular", "transmission", "thickness")
 """Sheets that are baked where a material has their extension."""
 BESIDE = {"thickness": "transmission"}
 """A sheet that is baked into another one's free channels."""
-Factor = tuple[float, ...]
 Four = tuple[float, float, float, float]
 NONE: Four = (0.0, 0.0, 0.0, 0.0)
 
@@ -94,7 +92,7 @@ def read_layers(materials: Sequence[Material], textures: Mapping[int, Texture]) 
     if any(max(coat.factor[:3]) > 0 for coat in glow):
         layers.append(_scaled("emissive", Layer(EMISSIVE, "colour", "rgb", glow), factors))
     for slot in EXTENSION_SLOTS:
-        if any(slot.home in _table(material.json, "extensions") for material in materials):
+        if any(slot.home in material.json.get("extensions", {}) for material in materials):
             coated = [coat.painted(slot.name, slot.channels) for coat in coats]
             layer = Layer(slot.map, slot.kind, "".join(slot.channels), coated)
             layers.append(_scaled(slot.name, layer, factors))
@@ -113,13 +111,9 @@ class _Reader:
 
     def coat(self, slot: str, factor: Four, offset: Four = NONE) -> Coat:
         info = self.infos.get(slot, {})
-        moved = _extension(info, "KHR_texture_transform")
-        turn, (x, y) = _number(moved, "rotation", 0.0), _numbers(moved, "scale", (1.0, 1.0))
-        u, v = _numbers(moved, "offset", (0.0, 0.0))
-        # Scale first, then turn counter-clockwise in (u, v), then move.
-        matrix = (math.cos(turn) * x, math.sin(turn) * y, u, -math.sin(turn) * x, math.cos(turn) * y, v)
-        uv_set = int(_number(moved, "texCoord", _number(info, "texCoord", 0.0)))
-        return Coat(self.textures.get(info.get("index", -1)), uv_set, matrix, factor, offset)
+        how = laid(info)
+        (a, b, c, d), (u, v) = how.turn, how.move
+        return Coat(self.textures.get(info.get("index", -1)), how.uv_set, (a, b, u, c, d, v), factor, offset)
 
     def painted(self, slot: str, channels: Mapping[str, Channel]) -> Coat:
         """With what the table says of the slot's factors."""
@@ -132,7 +126,7 @@ class _Reader:
         return replace(self.painted("baseColor", _SHEET[BASE_COLOUR].channels), opaque=opaque)
 
     def normal(self, slot: str) -> Coat:
-        scale = _number(self.infos.get(slot, {}), "scale", 1.0)
+        scale = float(self.infos.get(slot, {}).get("scale", 1.0))
         return self.coat(slot, (scale, scale, 1.0, 1.0))
 
     def occlusion(self) -> Coat:
@@ -183,25 +177,3 @@ def _scaled(slot: str, layer: Layer, factors: dict[str, float]) -> Layer:
         for coat in layer.coats
     ]
     return replace(layer, coats=coats)
-
-
-def _table(json: Json, key: str) -> Json:
-    found = json.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _extension(json: Json, name: str) -> Json:
-    return _table(_table(json, "extensions"), name)
-
-
-def _numbers(json: Json, key: str, default: Factor) -> Factor:
-    """What makes no sense counts as absent, as in viewers."""
-    found = json.get(key)
-    if not isinstance(found, list | tuple) or len(found) != len(default):
-        return default
-    return tuple(_number({key: part}, key, value) for part, value in zip(found, default, strict=True))
-
-
-def _number(json: Json, key: str, default: float) -> float:
-    found = json.get(key)
-    return float(found) if isinstance(found, int | float) and abs(found) < 1e30 else default
