@@ -61,6 +61,26 @@ def test_what_lacks_nothing_comes_back_as_it_is() -> None:
     assert made[1] is near
 
 
+@pytest.mark.parametrize(("mapped", "tiles", "baked"), [(False, 1, False), (True, 1, True), (True, 3, False)])
+def test_a_normal_map_that_is_there_is_painted_anew_for_less(mapped: bool, tiles: int, baked: bool) -> None:
+    """Normals a degree or two off are not worth a new map, but are put right in one that takes its bytes anyway; not
+    where that would need new UVs, and nothing is said of those that stay."""
+
+    def tiled(primitive: Primitive) -> Primitive:
+        uvs = primitive.attributes["TEXCOORD_0"] * np.float32(tiles)
+        return replace(primitive, attributes={**primitive.attributes, "TEXCOORD_0": uvs})
+
+    flat = png(np.full((16, 16, 3), (128, 128, 255), np.uint8))
+    source = scene(tiled(sheet()), material={"normalTexture": {"index": 0}} if mapped else {}, images=(flat,))
+    level = level_of(source, tiled(sheet(10)))
+    found = rebaked(source, level)
+    assert (found is not level) == baked
+    assert bool(found.notes) == baked
+    if baked:
+        shown, points = shown_normals(found.scene, only(found.scene))
+        assert degrees(shown, normals_at(points)).mean() < 0.8
+
+
 def test_nothing_is_staged_where_no_level_was_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sorting a million triangles for nothing would be a second."""
     monkeypatch.setattr("assetpipe.rebaking.stage.stage_source", lambda *_: pytest.fail("staged"))
