@@ -39,6 +39,7 @@ DEFAULT_ENDPOINT = "http://169.254.169.254"
 ACTION, REBALANCE = "/latest/meta-data/spot/instance-action", "/latest/meta-data/events/recommendations/rebalance"
 
 Say = Callable[[str], None]
+Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Drain:
 def draining(say: Say, *, poll: float = POLL) -> Iterator[Drain]:
     """Listen until the block ends. Signals can only be caught in the main thread; elsewhere metadata alone is heard."""
     drain, over, metadata = Drain(), threading.Event(), Metadata.here()
-    before = _on_sigterm(drain)
+    before = _on_signals(drain)
     watcher = threading.Thread(target=_watch, args=(metadata, drain, over, say, poll), name="spot", daemon=True)
     watcher.start()
     try:
@@ -84,17 +85,25 @@ def draining(say: Say, *, poll: float = POLL) -> Iterator[Drain]:
     finally:
         over.set()
         watcher.join(2 * ANSWER)
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
 
 
-def _on_sigterm(drain: Drain) -> Callable[[int, FrameType | None], object] | int | None:
+def _on_signals(drain: Drain) -> dict[signal.Signals, Handler]:
+    """SIGTERM, and the first Ctrl-C, drain; whoever presses it again wants out. What is ignored (nohup) stays so.
+    Returns the handlers that were."""
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        # This interrupts any line of the main thread, one inside of the event's own lock too: it must not wait for it.
+        threading.Thread(target=drain.start, args=(signal.Signals(number).name,), daemon=True).start()
+
     if threading.current_thread() is not threading.main_thread():
-        return None
-    # A handler interrupts any line of the main thread, one inside of the event's own lock too: it must not wait for it.
-    return signal.signal(
-        signal.SIGTERM, lambda *_: threading.Thread(target=drain.start, args=("SIGTERM",), daemon=True).start()
-    )
+        return {}
+    heard = [each for each in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(each) != signal.SIG_IGN]
+    return {number: signal.signal(number, hear) for number in heard}
 
 
 def _watch(metadata: Metadata | None, drain: Drain, over: threading.Event, say: Say, poll: float) -> None:

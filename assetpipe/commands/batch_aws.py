@@ -90,8 +90,8 @@ job_definition = click.option("--job-definition", metavar="D", help="Job definit
 def work(plan: str, to: str, run: str | None, **options: Any) -> None:
     """Build and publish a slice of a plan: what runs in the container.
 
-    What is done is skipped, whoever did it; each asset is published as it is finished. On SIGTERM or a Spot notice
-    nothing new begins, and the exit code is 75: the same command goes on from there.
+    What is done is skipped, whoever did it; each asset is published as it is finished. On SIGTERM, Ctrl-C or a
+    Spot notice nothing new begins, and the exit code is 75: the same command goes on from there.
 
     \b
     Example:

@@ -57,14 +57,35 @@ def test_a_rebalance_recommendation_is_said_once_and_stops_nothing(metadata: Met
     assert said == ["EC2 expects to take this machine soon (said at 2026-01-01T00:00:00Z)"]
 
 
-def test_a_signal_starts_the_drain_and_is_ours_for_the_block_only(metadata: Metadata) -> None:
-    """SIGTERM is what Batch's timeouts and terminations send."""
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_starts_the_drain_and_is_ours_for_the_block_only(metadata: Metadata, number: signal.Signals) -> None:
+    """SIGTERM is what Batch's timeouts and terminations send, SIGINT is Ctrl-C."""
+    before = signal.getsignal(number)
     with draining(print, poll=0.02) as drain:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         assert drain.wait(300)
-    assert drain.reason == "SIGTERM"
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert drain.reason == number.name
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_interrupt_is_not_waited_for(metadata: Metadata) -> None:
+    """Whoever presses Ctrl-C twice wants out; what others told us to ignore stays ignored."""
+
+    def interrupt(drain: spot.Drain) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert drain.wait(300)
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_for(lambda: False)
+
+    with draining(print, poll=0.02) as drain, pytest.raises(KeyboardInterrupt):
+        interrupt(drain)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with draining(print, poll=0.02) as drain:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not drain.wait(0.2)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_first_reason_stays(metadata: Metadata) -> None:
