@@ -25,6 +25,8 @@ SQUEEZE = 0.9
 FLAT = 16
 """Texels of the coarsest level, per side, that a patch of one colour takes: the block in which WebP and JPEG mix the
 colours of neighbours. At four the gadget's grey grille came out blue, like the shell beside it."""
+LEAST_DENSITY = 1e-6
+"""Of what the sharpest patch has: everything is one cell by then."""
 SEARCH = 7
 """Halvings of the interval in which the density is looked for: within 2 %."""
 
@@ -123,9 +125,10 @@ def sizes(px: int) -> list[tuple[int, int]]:
     return sorted(every, key=lambda size: (size[0] * size[1], max(size), -size[0]))
 
 
-def lay_out(patches: Patches, candidates: Sequence[tuple[int, int]], coarsest: int) -> Layout:
+def lay_out(patches: Patches, candidates: Sequence[tuple[int, int]], coarsest: int) -> Layout | None:
     """The smallest size that holds everything as sharp as it is; else the largest, and patches are made coarser, the
-    sharpest first, so that what had to give comes out equally sharp all over."""
+    sharpest first, so that what had to give comes out equally sharp all over. None for more patches than have room
+    at any sharpness: a thousand plain colours."""
     for size in candidates:
         for abreast in (1, 2) if patches.texels.sum() <= size[0] * size[1] else ():
             found = attempt(patches, size, coarsest, np.inf, abreast)
@@ -172,14 +175,15 @@ def cell_of(size: tuple[int, int], coarsest: int) -> int:
     return max(LEAST_CELL, 1 << (max(1, max(size) // coarsest).bit_length()))
 
 
-def _densest(patches: Patches, size: tuple[int, int], coarsest: int) -> Layout:
-    known = patches.density * patches.finest
-    high = float(known.max())
-    low = high / 2
-    found = attempt(patches, size, coarsest, low)
+def _densest(patches: Patches, size: tuple[int, int], coarsest: int) -> Layout | None:
+    known = float((patches.density * patches.finest).max())
+    low, high = known / 2, known
+    found = attempt(patches, size, coarsest, low) if known > 0 else None
     while found is None:
         low, high = low / 2, low
-        found = attempt(patches, size, coarsest, low) if low > known.max() * 1e-6 else _must_fit(size)
+        if low <= known * LEAST_DENSITY:
+            return None
+        found = attempt(patches, size, coarsest, low)
     for _ in range(SEARCH):
         middle = float(np.sqrt(low * high))
         better = attempt(patches, size, coarsest, middle)
@@ -188,10 +192,6 @@ def _densest(patches: Patches, size: tuple[int, int], coarsest: int) -> Layout:
         else:
             high = middle
     return found
-
-
-def _must_fit(size: tuple[int, int]) -> Layout:
-    raise ValueError(f"patches of one texel do not fit into {size[0]} x {size[1]}")
 
 
 def _boxes(patches: Patches, scale: Doubles) -> Ints:

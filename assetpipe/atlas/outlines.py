@@ -21,6 +21,8 @@ from assetpipe.groups import label_pieces
 from assetpipe.worn import Worn, worn_by
 
 Ints = NDArray[np.int32]
+Part = tuple[int, int, Primitive]
+"""Mesh, which of its primitives, and that."""
 WINDOW = 2048
 """Cells per side in which overlaps are looked for: texels, or more of them where an outline spans more."""
 
@@ -101,9 +103,19 @@ class Outline:
         return order, starts
 
 
-def outline(scene: Scene, subject: Subject, px: int, scales: Mapping[int, float]) -> Outline:
+def parts_of(scene: Scene) -> dict[Worn, list[Part]]:
+    """Of all members, in one go: there may be a thousand."""
+    found: dict[Worn, list[Part]] = {}
+    for (mesh, at), worn in worn_by(scene).items():
+        each = scene.meshes[mesh].primitives[at]
+        if each.mode == TRIANGLES and each.triangles:
+            found.setdefault(worn, []).append((mesh, at, each))
+    return found
+
+
+def outline(subject: Subject, parts: Sequence[Part], px: int, scales: Mapping[int, float]) -> Outline:
     """`px`: the longest side of a picture of the finest level; `scales`: of the meshes that are shown."""
-    parts, lookups = list(_parts(scene, subject.worn)), subject.lookups
+    lookups = subject.lookups
     corners, starts = _joined(parts)
     uv_sets = sorted({lookup.uv_set for lookup in lookups})
     uvs = {n: np.concatenate([_uvs(each, n) for _, _, each in parts]) for n in uv_sets}
@@ -124,14 +136,7 @@ def outline(scene: Scene, subject: Subject, px: int, scales: Mapping[int, float]
     return Outline(subject, frame, points, others, corners, of_face, patch, metres, texels, starts, finest)
 
 
-def _parts(scene: Scene, wanted: Worn) -> Iterator[tuple[int, int, Primitive]]:
-    for (mesh, at), worn in worn_by(scene).items():
-        each = scene.meshes[mesh].primitives[at]
-        if worn == wanted and each.mode == TRIANGLES and each.triangles:
-            yield mesh, at, each
-
-
-def _joined(parts: Sequence[tuple[int, int, Primitive]]) -> tuple[Ints, dict[tuple[int, int], int]]:
+def _joined(parts: Sequence[Part]) -> tuple[Ints, dict[tuple[int, int], int]]:
     starts, corners, start = {}, [], 0
     for mesh, at, each in parts:
         starts[mesh, at] = start
@@ -204,7 +209,7 @@ def _patches(points: Doubles, corners: Ints, chart: Ints, frame: Frame) -> Ints:
     return _numbered(label_overlaps((points - low) / cell, corners, of_face, (width, height))[chart])
 
 
-def _face_areas(parts: Sequence[tuple[int, int, Primitive]], scales: Mapping[int, float]) -> Iterator[Doubles]:
+def _face_areas(parts: Sequence[Part], scales: Mapping[int, float]) -> Iterator[Doubles]:
     """Square metres."""
     for mesh, _, each in parts:
         a, b, c = (each.positions[each.indices[k::3]].astype(np.float64) for k in range(3))

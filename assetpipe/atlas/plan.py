@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,13 @@ from assetpipe.atlas.groups import Groups, group_materials
 from assetpipe.atlas.layout import gather, lay_out, sizes
 from assetpipe.atlas.looks import Atlas, cut, mix_looks, subjects
 from assetpipe.atlas.lookups import Doubles, Pictures
-from assetpipe.atlas.outlines import Outline, outline
+from assetpipe.atlas.outlines import Outline, outline, parts_of
 from assetpipe.atlas.worth import draw_calls, texels_freed, texels_of
 from assetpipe.config import Textures
 from assetpipe.transforms import mesh_scales
 from assetpipe.worn import Worn
+
+NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,16 @@ def plan_atlas(
     if settings.atlas == "never":
         return Plan(())
     groups = group_materials(scene)
-    plans = [_plan_group(Chooser(scene, settings, levels, pictures, tiled), group) for group in groups.mergeable]
-    notes = [note for plan in plans for note in plan.notes]
+    chooser = Chooser(scene, settings, levels, pictures, tiled)
+    plans = [_plan_group(chooser, group) for group in groups.mergeable]
     if len(groups.alone) + sum(map(len, groups.mergeable)) > 1:
-        notes += _left_alone(scene, groups)
-    return Plan(tuple(atlas for plan in plans for atlas in plan.atlases), tuple(notes))
+        plans.append(Plan((), tuple(_left_alone(scene, groups))))
+    return _together(plans)
+
+
+def _together(plans: Sequence[Plan]) -> Plan:
+    atlases = (atlas for plan in plans for atlas in plan.atlases)
+    return Plan(tuple(atlases), tuple(note for plan in plans for note in plan.notes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +73,10 @@ class Chooser:
 
 
 def name_of(scene: Scene, worn: Worn) -> str:
-    return " / ".join(scene.materials[at].name or f"material {at}" for at in dict.fromkeys(worn))
+    """Of the first looks."""
+    names = [scene.materials[at].name or f"material {at}" for at in dict.fromkeys(worn)]
+    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    return " / ".join([*names[:NAMED], *more])
 
 
 def draws_saved(chooser: Chooser, atlas: Atlas) -> int:
@@ -85,26 +95,32 @@ def _plan_group(chooser: Chooser, group: Sequence[Worn]) -> Plan:
     parts = [[worn for worn in group if (len(set(worn)) > 1) == changes] for changes in (False, True)]
     if chooser.settings.atlas == "always" or not all(parts):
         return whole
-    plans = [_plan_atlas(chooser, part) for part in parts if len(part) > 1]
-    split = Plan(
-        tuple(atlas for plan in plans for atlas in plan.atlases), tuple(note for plan in plans for note in plan.notes)
-    )
+    split = _together([_plan_atlas(chooser, part) for part in parts if len(part) > 1])
     values = [sum(map(chooser.worth, plan.atlases)) for plan in (whole, split)]
     return split if values[1] > values[0] else whole
 
 
 def _plan_atlas(chooser: Chooser, group: Sequence[Worn]) -> Plan:
-    """Drops the member that takes most texels until the rest is sharp enough, and worth it."""
+    scene, parts = chooser.scene, parts_of(chooser.scene)
+    scales = mesh_scales(scene)
+    every = subjects(group, mix_looks(scene, group, chooser.pictures))
+    known = [cut(each) if each.worn in chooser.tiled else each for each in every]
+    drawn = {each.worn: outline(each, parts[each.worn], chooser.levels.finest, scales) for each in known}
+    return _plan_drawn(chooser, group, drawn)
+
+
+def _plan_drawn(chooser: Chooser, group: Sequence[Worn], drawn: Mapping[Worn, Outline]) -> Plan:
+    """Drops the member that takes most texels until the rest is sharp enough, and worth it. Of more patches than any
+    sheet has room for each half has one of its own."""
     notes: list[str] = []
     left, scene = list(group), chooser.scene
-    scales = mesh_scales(scene)
-    every = subjects(left, mix_looks(scene, left, chooser.pictures))
-    known = [cut(each) if each.worn in chooser.tiled else each for each in every]
-    drawn = {each.worn: outline(scene, each, chooser.levels.finest, scales) for each in known}
     while len(left) > 1:
         outlines = tuple(drawn[worn] for worn in left)
         side = 1 << (chooser.levels.finest.bit_length() - 1)
         layout = lay_out(gather(outlines), sizes(side), chooser.levels.coarsest)
+        if layout is None:
+            halves = [_plan_drawn(chooser, half, drawn) for half in (left[: len(left) // 2], left[len(left) // 2 :])]
+            return _together([Plan((), tuple(notes)), *halves])
         atlas = Atlas(mix_looks(scene, left, chooser.pictures), outlines, layout)
         fault = _too_coarse(chooser, atlas) or _too_dear(chooser, atlas)
         if fault is None:

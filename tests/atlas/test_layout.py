@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +11,11 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from assetpipe.asset import Array, Material, Scene
+from assetpipe.asset import Array, Material, Primitive, Scene
 from assetpipe.atlas import Sizes, place, plan_atlas
 from assetpipe.atlas.kernels.packing import pack
 from assetpipe.container import prune
-from tests.atlas.looks import FINE, bilinear, pictures, quad, scene, settings, spots, square, uvs_at
+from tests.atlas.looks import FINE, bilinear, look, pictures, quad, scene, settings, spots, square, uvs_at
 from tests.textures.pictures import cloth, png
 
 COLOURS = ((250, 20, 20), (20, 250, 20), (20, 20, 250), (250, 250, 20), (20, 250, 250), (250, 20, 250))
@@ -157,3 +158,23 @@ def test_padding_is_as_wide_as_the_levels_need() -> None:
     """A cell is a texel of the mip level below the coarsest level's picture."""
     atlas = plan_atlas(patched(), settings(), replace(FINE, coarsest=32), pictures()).atlases[0]
     assert atlas.layout.cell == 2 * max(atlas.layout.size) // 32
+
+
+def test_more_colours_than_a_sheet_has_room_for_share_several() -> None:
+    """A hundred plain colours where sixteen blocks of the coarsest level fill a sheet: each is what it was, in a few
+    draw calls, and nothing fails."""
+    colours = np.random.default_rng(1).random((100, 3))
+    materials = [Material({"pbrMetallicRoughness": {"baseColorFactor": [*colour, 1]}}) for colour in colours.tolist()]
+    source = scene([quad(square(0, 0, 1, 1), at, at=2.0 * at) for at in range(100)], materials, [])
+    plan = plan_atlas(source, settings(), Sizes(finest=256, coarsest=64), pictures())
+    result = prune(place(source, plan, pictures()))
+    assert [len(plan.atlases), len(result.materials)] == [8, 8]
+    shown = {round(at / 2): colour for each in result.meshes[0].primitives for at, colour in _colours(result, each)}
+    np.testing.assert_allclose([shown[at][:3] for at in range(100)], colours, atol=0.006)
+
+
+def _colours(found: Scene, primitive: Primitive) -> Iterator[tuple[float, Array]]:
+    """Where each square begins, and what it shows there."""
+    first = np.arange(0, len(primitive.positions), 4)
+    where = first[:, None].repeat(3, axis=1), np.tile([1.0, 0.0, 0.0], (len(first), 1))
+    yield from zip(primitive.positions[first, 0].tolist(), look(found, primitive, where)["baseColor"], strict=True)
