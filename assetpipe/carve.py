@@ -9,6 +9,7 @@ here. What leads to the same scene as before, by whatever settings, is not decim
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -166,14 +167,15 @@ def _prepared(job: Job, source: Source, textures: TextureCache, kept: Kept) -> t
     scene = read_scene(source, job.config.limits)
     triangles = drawn_triangles(scene)
     job.say("step", f"preparing {triangles:,} triangles", 0.05)
-    outlines = keep_outlines(scene, [level.screen_px for _, level in job.config.fine_to_coarse])
-    scene = prepare(scene, job.config.geometry)
-    bounds = scene_bounds(scene)
-    merged = _merged(job, _seen(job, scene), textures)
+    with ThreadPoolExecutor(1) as beside:  # what prepares keeps one core busy, of a million triangles for a second
+        outlines = beside.submit(keep_outlines, scene, [level.screen_px for _, level in job.config.fine_to_coarse])
+        prepared = prepare(scene, job.config.geometry)
+        bounds = scene_bounds(prepared)
+        merged = _merged(job, _seen(job, prepared), textures)
     digest = scene_digest(merged.scene, kept.digests) if kept.shelf else ""
     said = merged.scene.repairs, merged.scene.warnings, merged.notes
     record = source_record(source, triangles)
-    return Prepared(record, source.repairs, bounds, outlines, digest, *said), merged.scene
+    return Prepared(record, source.repairs, bounds, outlines.result(), digest, *said), merged.scene
 
 
 def pixel(level: Level, bounds: Bounds) -> float:
@@ -226,9 +228,10 @@ def _rebaked(
     if settings.bake == "never":
         return levels
     sides = [level.texture_px for _, level in job.config.fine_to_coarse]
-    asked = Asked(settings.bake == "always", settings.bake_degrees, sides, pick(job.device))
+    pixels = [pixel(level, prepared.bounds) for _, level in job.config.fine_to_coarse]
+    asked = Asked(settings.bake == "always", settings.bake_degrees, sides, pick(job.device), pixels)
     made_from = [prepared.scene, decimated_digest(levels, kept.digests)] if kept.shelf else []
-    key = stage_key("rebake", of=made_from, asked=[asked.always, asked.degrees, sides, told(asked.device)])
+    key = stage_key("rebake", of=made_from, asked=[asked.always, asked.degrees, sides, pixels, told(asked.device)])
 
     def make() -> Sequence[Decimated]:
         own = scene()

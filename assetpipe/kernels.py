@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import warp as wp
@@ -23,6 +24,7 @@ import warp as wp
 from assetpipe.caches import kernel_folder
 
 log = logging.getLogger("assetpipe")
+LOADING = RLock()
 
 EXACT: dict[str, Any] = {
     "enable_backward": False,
@@ -63,11 +65,13 @@ def _native_silence() -> Iterator[None]:
 
 
 def load(module: str) -> None:
-    """Compile the kernels of a module, or fetch them from the cache."""
-    compiled = kernel_cache() / wp.get_module(module).get_module_identifier(block_dim=1)
-    if not compiled.exists():
-        log.info("compiling the kernels of %s: seconds, on the first run only", module)
-    wp.load_module(module, device="cpu")
+    """Compile the kernels of a module, or fetch them from the cache. One at a time: modules share functions, and Warp
+    writes notes about a function into it."""
+    with LOADING:
+        compiled = kernel_cache() / wp.get_module(module).get_module_identifier(block_dim=1)
+        if not compiled.exists():
+            log.info("compiling the kernels of %s: seconds, on the first run only", module)
+        wp.load_module(module, device="cpu")
 
 
 def _beside(folder: Path) -> Path:

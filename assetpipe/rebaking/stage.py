@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from assetpipe.asset import TRIANGLES, Material, Primitive, Scene
@@ -32,6 +33,9 @@ from assetpipe.worn import NOTHING, Key, Worn, worn_by
 TEXELS_EACH = 8
 """For each triangle of the source: more would show nothing that it has."""
 LEAST_PX = 64
+MANY = range(100_000, 4_000_000)
+"""Triangles of which some level is coarse enough to get normals, as a rule; of more, steps take their memory one after
+the other."""
 FILL = 0.6
 """Of a square that charts cover."""
 POINTER, ANISOTROPY = "KHR_animation_pointer", "KHR_materials_anisotropy"
@@ -48,6 +52,8 @@ class Stage:
     stretch: float
     """Times a deviation in metres: how far that may be in a mesh that nodes stretch more one way than another."""
     shape: Staged
+    bent: Mapping[Key, Primitive] | None
+    """With the tangents of its normal map, where there are so many that they were made at the same time."""
     maps: frozenset[str]
     """that their textures, or colours of vertices, fill"""
     coloured: bool
@@ -77,26 +83,33 @@ def stage_shape(source: Scene, worn: Worn, device: Device) -> Stage:
     materials = tuple(Material({}) if number == NOTHING else source.materials[number] for number in numbers)
     keys, scales = keys_of(source, worn), mesh_scales(source)
     primitives = primitives_of(source, keys)
+    filled = frozenset[str]().union(*map(maps_of, materials))
+    uv_set = next(iter(_looked_up(materials)), 0)
     surface = surface_of(primitives, scales)
     coloured = {BASE_COLOUR} if surface.colours is not None else set()
     shape = math.isqrt(TEXELS_EACH * surface.triangles)
     pictures = [picture for material in materials for picture in pictures_of(source, material)]
-    squares = {uv_set: unit_squares(surface, uv_set) for uv_set in {picture.uv_set for picture in pictures}}
+    squares = {each: unit_squares(surface, each) for each in {picture.uv_set for picture in pictures}}
     shown = [(picture.slot, math.sqrt(picture.shown(squares[picture.uv_set]) / FILL)) for picture in pictures]
-    bent = [side for slot, side in shown if slot == "normal"]
+    sides = [side for slot, side in shown if slot == "normal"]
+    with ThreadPoolExecutor(1) as beside:  # each is one core's work, a second and more for a million triangles
+        early = NORMAL in filled and surface.triangles in MANY
+        bent = beside.submit(with_source_tangents, primitives, uv_set) if early else None
+        staged = stage_source(surface, (LAYER,), device)
     return Stage(
         worn,
         materials,
         primitives,
         scales,
         stretch(source, {mesh for mesh, _ in keys}),
-        stage_source(surface, (LAYER,), device),
-        frozenset(coloured).union(*map(maps_of, materials)),
+        staged,
+        bent.result() if bent else None,
+        filled | coloured,
         coloured=bool(coloured),
-        uv_set=next(iter(_looked_up(materials)), 0),
+        uv_set=uv_set,
         own_px=_power_of_two(max([*(max(each.size) for each in pictures), shape, LEAST_PX])),
         new_px=_power_of_two(max([*(side for _, side in shown), shape, LEAST_PX])),
-        normal_px=_power_of_two(max(bent, default=0.0)),
+        normal_px=_power_of_two(max(sides, default=0.0)),
         repeats=all(repeats(source, material) for material in materials),
         bound=next(_bonds(source, numbers, materials), ""),
         fixed=next((why for material in materials for why in _fixtures(material)), ""),
@@ -106,7 +119,9 @@ def stage_shape(source: Scene, worn: Worn, device: Device) -> Stage:
 def stage_maps(stage: Stage, layers: Sequence[Layer]) -> Staged:
     """The same with all that maps are baked from."""
     bent = NORMAL in stage.maps and any(layer.kind == "normal" for layer in layers)
-    primitives = with_source_tangents(stage.primitives, stage.uv_set) if bent else stage.primitives
+    primitives = stage.primitives
+    if bent:
+        primitives = stage.bent or with_source_tangents(primitives, stage.uv_set)
     return stage_source(surface_of(primitives, stage.scales), layers, stage.shape.device, like=stage.shape)
 
 
