@@ -27,5 +27,7 @@ def render_poster(
     camera = three_quarter(shown, drawn_box(shown), MARGIN)
     frame = render(shown, textures, camera, px, Look(ground=True, adaptive=True))
     pixels = frame.rgba() if background is None else frame.over(background)
-    Picture.fromarray(pixels).save(out, "WEBP", quality=WEBP_QUALITY, alpha_quality=95, method=5)
+    Picture.fromarray(pixels).save(
+        out, "WEBP", quality=WEBP_QUALITY, alpha_quality=95, method=4
+    )  # 5: 2.5 times as long, 0.5 % less
     return out.getvalue()
