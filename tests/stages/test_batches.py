@@ -52,7 +52,8 @@ def run(night: Path, out: str, cache: Path | str, config: str = "small.toml") ->
 def _steps(messages: Iterable[str]) -> list[str]:
     """A publish says the names of files."""
     found = (
-        re.match(r"(preparing) |(decimating|baking|poster)$|.*: (textures) and encoding$", each) for each in messages
+        re.match(r"(preparing) |(decimating|poster)$|(baking) on |.*: (textures) and encoding$", each)
+        for each in messages
     )
     return [next(filter(None, each.groups())) for each in found if each]
 
