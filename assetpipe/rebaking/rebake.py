@@ -17,6 +17,7 @@ from assetpipe.geometry import Decimated
 from assetpipe.geometry.unwrap import Unwrapped, Unwrapping, unwrap
 from assetpipe.lossless import lossless
 from assetpipe.queries.device import Device
+from assetpipe.rebaking.gutters import gutter
 from assetpipe.rebaking.maps import dress, with_maps, with_pictures
 from assetpipe.rebaking.plan import Plan, Wish, make_plan, reach_of, sentences
 from assetpipe.rebaking.stage import Stage, stage_maps, stage_shape
@@ -25,8 +26,6 @@ from assetpipe.rebaking.tiles import brought_home
 from assetpipe.textures import TextureCache
 from assetpipe.worn import NOTHING, Key, Worn, dressed, worn_by
 
-GUTTER = {512: 4}
-"""Texels between charts by side of the picture; 8 for larger ones."""
 SAMPLER: Json = {"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}
 
 
@@ -41,6 +40,11 @@ class Asked:
     px: Sequence[int]
     """Sides of the levels' pictures, in their order."""
     device: Device
+    pixels: Sequence[float] = ()
+    """Metres that a pixel of each level's screen spans; none: finer than any texel."""
+
+    def pixel(self, level: int) -> float:
+        return self.pixels[level] if self.pixels else 0.0
 
 
 def rebake(source: Scene, levels: Sequence[Decimated], asked: Asked, cache: TextureCache) -> list[Decimated]:
@@ -57,7 +61,7 @@ def rebake(source: Scene, levels: Sequence[Decimated], asked: Asked, cache: Text
         dresses = dress(source, stage.materials, all_get, cache)
         staged = stage_maps(stage, dresses.layers) if maps else stage.shape
         for at, plan in plans.items():
-            made[at] = _rebaked(made[at], Baking(stage, staged, dresses.names), plan, asked.px[at])
+            made[at] = _rebaked(made[at], Baking(stage, staged, dresses.names), plan, asked.px[at], asked.pixel(at))
             said[at].append((stage.name, plan))
     return [_noted(level, sentences(said[at])) for at, level in enumerate(made)]
 
@@ -81,21 +85,22 @@ class Baking:
     """By material of the stage: map -> that of the staged layers."""
 
 
-def _rebaked(level: Decimated, baking: Baking, plan: Plan, px: int) -> Decimated:
+def _rebaked(level: Decimated, baking: Baking, plan: Plan, px: int, pixel: float) -> Decimated:
     stage, notes = baking.stage, level.notes
     if not plan.maps:
         return level
     scene, numbers = with_own_materials(level.scene, stage.worn)
     side = min(px, stage.new_px if plan.unwrapped else stage.own_px)
+    apart = gutter(surface_of(primitives_of(scene, keys_of(scene, numbers)), mesh_scales(scene)), side, pixel)
     if plan.unwrapped:
         among: frozenset[int | None] = frozenset({None if numbers[0] == NOTHING else numbers[0]})
-        found = unwrap(scene, Unwrapping(side, GUTTER.get(side, 8), replaces=True, materials=among))
+        found = unwrap(scene, Unwrapping(side, apart, replaces=True, materials=among))
         scene, notes = _with_set(scene, found, plan.uv_set), (*notes, *found.notes)
     own = primitives_of(scene, keys_of(scene, numbers))
     primitives = with_new_tangents(brought_home(own, plan.uv_set) if plan.home else own, plan.uv_set)
     names = [{name: own[name] for name in own if name in plan.maps} for own in baking.names]
     maps = tuple(sorted({made for own in names for made in own.values()}))
-    request = BakeRequest(side, reach_of(level, stage), maps=maps, uv_set=plan.uv_set)
+    request = BakeRequest(side, reach_of(level, stage), maps=maps, uv_set=plan.uv_set, gutter=max(8, apart // 2))
     baked = bake(baking.staged, surface_of(primitives, mesh_scales(scene)), request)
     pictures = {name: lossless(texels, f"baked {name}") for name, texels in sorted(baked.maps.items())}
     scene, textures = with_pictures(scene, pictures, SAMPLER)

@@ -16,11 +16,14 @@ from assetpipe.poster import drawables, textures
 from assetpipe.quality.cameras import views
 from assetpipe.quality.likeness import likeness
 from assetpipe.quality.render import Frame, Look, render_each
+from assetpipe.rebaking import rebake
 from assetpipe.scores import outline_box
+from assetpipe.textures import TextureCache
 from tests import shapes
 from tests.atlas.looks import bilinear, spots, uvs_at
 from tests.baking.scenes import unit
-from tests.rebaking.levels import coarse, level_of, meshes, nodes, only, rebaked, scene, sheet, texture
+from tests.rebaking.levels import asked, coarse, level_of, meshes, nodes, only, rebaked, scene, sheet, texture
+from tests.textures.pictures import png
 
 COLOURS = np.array([(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1)], np.float32)
 
@@ -65,24 +68,41 @@ def painted_box() -> Primitive:
     return replace(made, attributes={**kept, "COLOR_0": COLOURS.repeat(4, axis=0)})
 
 
+def boxes(count: int) -> Primitive:
+    """In a row, each with six colours."""
+    one = shapes.box(material=0)
+    moved = [one.positions + np.float32([2 * at, 0, 0]) for at in range(count)]
+    attributes = {name: np.tile(values, (count, 1)) for name, values in one.attributes.items()}
+    attributes |= {"POSITION": np.concatenate(moved), "COLOR_0": np.tile(COLOURS.repeat(4, axis=0), (count, 1))}
+    indices = np.concatenate([one.indices + np.uint32(at * len(one.positions)) for at in range(count)])
+    return replace(one, indices=indices, attributes=attributes)
+
+
 def halved(pixels: Array) -> Array:
     height, width = pixels.shape[:2]
     return np.asarray(pixels.reshape(height // 2, 2, width // 2, 2, -1).mean(axis=(1, 3)))
 
 
-def test_charts_do_not_bleed_into_each_other() -> None:
-    """Six colours on one picture: on it and at half its size, which gutters of 8 texels are for, each face shows its
-    own, up to its edges."""
-    source = scene(painted_box())
-    found = rebaked(source, level_of(source, painted_box(), torn=True)).scene
+@pytest.mark.parametrize(("side", "screen", "mips"), [(512, 0.0, 2), (512, 0.03, 3), (1024, 0.03, 4)])
+def test_charts_do_not_bleed_into_each_other(side: int, screen: float, mips: int) -> None:
+    """Sixty charts of six colours in one picture, for a screen whose pixels span `screen` metres: on every mip level
+    that it shows of what faces it, and one more, each face shows its own colour, up to its edges."""
+    painted = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}
+    box = boxes(10)
+    source = scene(box, material=painted, images=(png(np.full((512, 512, 3), 255, np.uint8)),))
+    wanted_of = replace(asked(), px=[side], pixels=[screen])
+    (level,) = rebake(source, [level_of(source, box, torn=True)], wanted_of, TextureCache())
+    found = level.scene
     primitive = only(found)
     mip = texture(found, "pbrMetallicRoughness", "baseColorTexture")[0].astype(float)
+    assert len(mip) == side
+    assert not any("gutters" in note for note in level.notes)
     faces, weights = spots(primitive, 200)
     corners = np.eye(3)[np.arange(len(weights)) % 3]
     uvs = uvs_at(primitive, faces, np.where(np.arange(len(weights))[:, None] % 4 == 0, corners, weights))
     normals = primitive.attributes["NORMAL"][faces[:, 0]]
     wanted = COLOURS[np.abs(normals).argmax(axis=1) * 2 + (normals.sum(axis=1) < 0)] * 255
-    for _ in range(2):
+    for _ in range(mips):
         np.testing.assert_allclose(bilinear(mip, uvs), wanted, atol=2)
         mip = halved(mip)
 
