@@ -20,8 +20,8 @@ from assetpipe.worn import Worn
 
 NAMED = 4
 FEW = 16
-"""Members that are dropped one by one; of more, one in so many at once: 300 with maps of 1024² each were planned in 40 s
-of CPU one by one, and in 9."""
+"""Members that are dropped one by one; of more, one in so many at once: 300 with maps of 1024² each were planned in
+40 s of CPU one by one, and in 9."""
 
 
 @dataclass(frozen=True)
