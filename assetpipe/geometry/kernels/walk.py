@@ -28,7 +28,8 @@ def walk(corners: Array, positions: Floats, points: Floats, starts: Array) -> tu
     head = wp.full(max(1, len(positions)), -1, dtype=wp.int32, device="cpu")
     following = wp.empty(max(1, 3 * len(corners)), dtype=wp.int32, device="cpu")
     wp.launch(thread_corners, dim=1, inputs=[nodes, head, following, wp.zeros_like(head)], device="cpu")
-    faces, shares = wp.full(len(points), -1, dtype=wp.int32), wp.zeros(len(points), dtype=wp.vec3d)
+    faces = wp.full(len(points), -1, dtype=wp.int32, device="cpu")
+    shares = wp.zeros(len(points), dtype=wp.vec3d, device="cpu")
     places = [wp.array(np.ascontiguousarray(at, np.float32), dtype=wp.vec3, device="cpu") for at in (positions, points)]
     begin = wp.array(np.ascontiguousarray(starts, np.int32), dtype=wp.int32, device="cpu")
     inputs = [nodes, head, following, *places, begin, faces, shares]
