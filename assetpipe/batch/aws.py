@@ -93,6 +93,8 @@ def submit(items: Sequence[Item], config: Config, ask: Ask) -> Submission:
     and their workers skip what is done."""
     _check(items, config.batch, ask.store)
     run = ask.run or _name(items, config)
+    if not items:  # a night without news
+        return Submission(run, ask.store.url, ())
     items = _with_remote_configs(items, run, ask.store, config.publish)
     given = _given(ask, run)
     parts = parts_of(items, config.batch)
@@ -170,8 +172,6 @@ def _check(items: Sequence[Item], settings: Batch, store: Store) -> None:
         if not getattr(settings, key):
             cure = f"give --{key.replace('_', '-')}, or set it in the config's [batch]"
             raise ConfigError("E_BATCH_UNSET", f"[batch] {key}: is not set", hint=cure)
-    if not items:
-        raise UsageError("E_PLAN_EMPTY", "the plan has no assets", hint="everything may be published as it is")
     local = next((item.source for item in items if not item.source.startswith("s3://")), None)
     if local and store.url.startswith("s3://"):
         cure = "`aws s3 sync` the sources, and plan their s3:// prefix"

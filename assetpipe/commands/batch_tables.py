@@ -24,6 +24,9 @@ WHY = {
 
 
 def show_submission(submission: Submission) -> None:
+    if not submission.jobs:
+        click.echo("the plan has no assets: nothing is submitted")
+        return
     for job in submission.jobs:
         click.echo(_job(job))
     click.echo(f"run {submission.run}: {submission.assets:,} assets in {len(submission.jobs)} jobs")

@@ -226,13 +226,13 @@ def read(url: str) -> bytes:
 
 
 def test_what_cannot_work_is_refused_before_anything_is_written(bucket: str, config: Config) -> None:
-    """No queue, no assets, sources on this machine; what Batch does not know is said with where to look."""
+    """No queue, sources on this machine; what Batch does not know is said with where to look. A plan without assets is
+    no fault: nobody is asked for anything."""
     store = open_store(f"s3://{bucket}", config.publish)
     client = Checked()
     with pytest.raises(ConfigError, match="queue: is not set"):
         submit(items(bucket, 1), load_config(), Ask(client, store))
-    with pytest.raises(UsageError, match="no assets"):
-        submit([], config, Ask(client, store))
+    assert (submit([], config, Ask(client, store)).jobs, client.asked) == ((), [])
     local = items(bucket, 1)[0].model_copy(update={"source": "/models/ball.glb"})
     with pytest.raises(UsageError, match=r"/models/ball\.glb: lies on this machine"):
         submit([local], config, Ask(client, store))
