@@ -71,7 +71,7 @@ def painted_box() -> Primitive:
 def boxes(count: int) -> Primitive:
     """In a row, each with six colours."""
     one = shapes.box(material=0)
-    moved = [one.positions + np.float32([2 * at, 0, 0]) for at in range(count)]
+    moved = [one.positions + np.array([2 * at, 0, 0], np.float32) for at in range(count)]
     attributes = {name: np.tile(values, (count, 1)) for name, values in one.attributes.items()}
     attributes |= {"POSITION": np.concatenate(moved), "COLOR_0": np.tile(COLOURS.repeat(4, axis=0), (count, 1))}
     indices = np.concatenate([one.indices + np.uint32(at * len(one.positions)) for at in range(count)])
