@@ -54,10 +54,9 @@ def rings() -> Scene:
     return offered([worn(lying, 0, 1, 2), worn(standing, 3, 4, 5)], materials, images)
 
 
-def written(scene: Scene, path: Path) -> Path:
-    used = [VARIANTS]
+def written(scene: Scene, path: Path, used: Sequence[str] = (VARIANTS,)) -> Path:
     plain = load_config().compression.model_copy(update={"geometry": "none"})
-    scene = replace(scene, json={**scene.json, "extensionsUsed": used})
+    scene = replace(scene, json={**scene.json, **({"extensionsUsed": list(used)} if used else {})})
     path.write_bytes(write_glb(scene, encode_geometry(scene, plain)))
     return path
 
