@@ -54,8 +54,8 @@ def _checker(px: int) -> Array:
 
 @pytest.mark.parametrize(("level", "clear"), [("preview", 0.15), ("standard", 0.06), ("high", 0.06)])
 def test_a_checker_keeps_its_lines_through_a_build(bundle: Path, level: str, clear: float) -> None:
-    """One draw call, far fewer triangles, and every point of the ring shows the field that it showed, but for `clear` of
-    a field along the lines."""
+    """One draw call, far fewer triangles, and every point of the ring shows the field that it showed, but for `clear`
+    of a field along the lines."""
     limits = load_config().limits
     with open_source(bundle / f"{level}.glb", limits) as source:
         found = read_scene(source, limits)
