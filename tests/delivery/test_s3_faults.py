@@ -228,7 +228,7 @@ def test_a_writer_that_is_killed_is_gone_on_with(ministack: Server, tmp_path: Pa
         store = S3Store.open(url, settings(proxy.url))
         assert store.stat(key) is None
         assert store.put(Item(key, tmp_path / "body", digest, "model/gltf-binary", "no-store")) is True
-        assert [request.path[-1] for request in proxy.requests if request.is_part] == ["4", "5", "6"]
+        assert sorted(request.path[-1] for request in proxy.requests if request.is_part) == ["4", "5", "6"]
         found = store.read(key)
     assert found is not None
     assert found.body == body
