@@ -40,7 +40,7 @@ def write_arrays(folder: Path, arrays: Arrays) -> None:
 
 
 def make(folder: Path, triangles: int, scan: Path | None) -> None:
-    from statue import DEPTH, POLISHED, make_statue
+    from statue import DENTED, POLISHED, make_statue
 
     from assetpipe.config import load_config
     from assetpipe.sources import open_source, read_scene
@@ -50,8 +50,8 @@ def make(folder: Path, triangles: int, scan: Path | None) -> None:
         with open_source(scan, limits) as source:
             primitive = read_scene(source, limits).meshes[0].primitives[0]
     else:
-        depth = POLISHED if "polished" in folder.name else DEPTH
-        primitive = make_statue(triangles, depth).meshes[0].primitives[0]
+        waves = POLISHED if "polished" in folder.name else DENTED
+        primitive = make_statue(triangles, waves).meshes[0].primitives[0]
     names = {"positions": "POSITION", "uvs": "TEXCOORD_0", "normals": "NORMAL"}
     arrays = {name: primitive.attributes[semantic] for name, semantic in names.items()}
     write_arrays(folder, {**arrays, "indices": primitive.indices.reshape(-1, 3)})
