@@ -38,7 +38,8 @@ def sources(folder: Path) -> None:
     folder.mkdir()
     (folder.parent / "secret.bin").write_bytes(b"secret" * 1_000)
     for at, name in enumerate([*HEALTHY, *BLOWS]):
-        document, data = gltf_files.document((sphere if at % 2 else torus)(8))
+        segments = 160 if name in BLOWS else 8  # long enough at it for a blow to meet it
+        document, data = gltf_files.document((sphere if at % 2 else torus)(segments))
         document["asset"]["generator"] = name  # two of the same bytes would be one asset
         gltf_files.write_glb(folder / f"{name}.glb", document, data)
     document, data = gltf_files.document(sphere(8))
