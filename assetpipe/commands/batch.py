@@ -89,14 +89,7 @@ def plan(sources: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> 
 @opt.category
 @opt.config_file
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Assets at a time.  [default: one a core]")
-@click.option(
-    "--deadline",
-    type=click.FloatRange(1),
-    default=3600.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds for one stage of an asset whose list or plan names none.",
-)
+@opt.deadline
 @click.option("--memory-mb", type=click.IntRange(64), metavar="M", help="For one asset.  [default: what there is]")
 @click.option(
     "--retries", type=click.IntRange(0, 100), default=3, show_default=True, metavar="R", help="For what may pass."

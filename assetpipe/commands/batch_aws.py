@@ -40,7 +40,6 @@ gigabytes = click.option(
     metavar="N",
     help="What a cache's folder may hold.  [default: 20]",
 )
-no_cache = click.option("--no-cache", is_flag=True, help="Keep nothing, take nothing.")
 worker_cache = click.option(
     "--cache",
     metavar="PLACE",
@@ -64,14 +63,7 @@ job_definition = click.option("--job-definition", metavar="D", help="Job definit
 )
 @click.option("--config", "config_file", metavar="F", help="A TOML file, or s3:// URL of one, for [publish].")
 @opt.device
-@click.option(
-    "--deadline",
-    type=click.FloatRange(1),
-    default=3600.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds for one stage of an asset whose plan names none.",
-)
+@opt.deadline
 @click.option(
     "--lease",
     type=click.FloatRange(1),
@@ -83,7 +75,7 @@ job_definition = click.option("--job-definition", metavar="D", help="Job definit
 @click.option(
     "--cache", metavar="PLACE", help="Where results of stages are kept.  [env: ASSETPIPE_STAGES; default: off]"
 )
-@no_cache
+@opt.no_cache
 @gigabytes
 @click.option("--metrics", metavar="FILE", help="CloudWatch metrics as JSON lines. [default in AWS Batch: stdout]")
 @opt.talk
@@ -180,7 +172,7 @@ def _last_resort(drain: Drain, report: Report) -> Iterator[None]:
 @gpu_queue
 @job_definition
 @worker_cache
-@no_cache
+@opt.no_cache
 @gigabytes
 @click.option("--dry-run", is_flag=True, help="Say which jobs there would be; write nothing, ask nobody.")
 @opt.as_json
@@ -212,7 +204,7 @@ def submit(plan: str, to: str, run: str, config_file: Path | None, **options: An
 @gpu_queue
 @job_definition
 @worker_cache
-@no_cache
+@opt.no_cache
 @gigabytes
 @click.option("--again", is_flag=True, help="What has failed, too, although nothing about it has changed.")
 @click.option("--dry-run", is_flag=True, help="Say which jobs there would be; write nothing, submit nothing.")

@@ -56,7 +56,15 @@ _cache_gb = click.option(
     metavar="N",
     help="What a cache's folder may hold; what was used least recently goes first.",
 )
-_no_cache = click.option("--no-cache", is_flag=True, help="Keep nothing, take nothing.")
+no_cache = click.option("--no-cache", is_flag=True, help="Keep nothing, take nothing.")
+deadline = click.option(
+    "--deadline",
+    type=click.FloatRange(1),
+    default=3600.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds for one stage of an asset whose list or plan names none.",
+)
 force = click.option("--force", is_flag=True, help="Build again although nothing changed.")
 sources = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path(path_type=Path))
 _log_format = click.option(
@@ -74,7 +82,7 @@ _quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warni
 
 def cached(command: Command) -> Command:
     """The options of all commands that build. `cache_of` reads them."""
-    return _cache(_no_cache(_cache_gb(command)))
+    return _cache(no_cache(_cache_gb(command)))
 
 
 def cache_of(options: dict[str, Any], config: Config) -> Any:
