@@ -13,7 +13,7 @@ from assetpipe.asset import Scene
 from assetpipe.atlas.layout import Layout
 from assetpipe.atlas.lookups import Doubles, Pictures
 from assetpipe.atlas.outlines import Outline, Subject
-from assetpipe.atlas.paints import Paint, Paints, mix_paints
+from assetpipe.atlas.paints import Paint, Paints, filled_in, mix_paints
 from assetpipe.slots import Sheet
 from assetpipe.worn import Worn
 
@@ -34,7 +34,8 @@ class Look:
 
     def recipe(self, sheet: Sheet) -> Hashable:
         """Equal for equal pictures: colourways mostly differ in one sheet."""
-        return self.components(sheet), self.paints.recipe(sheet)
+        components = self.components(sheet)
+        return components, self.paints.recipe(sheet, components)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,8 @@ class Atlas:
 def mix_looks(scene: Scene, group: Sequence[Worn], pictures: Pictures) -> Looks:
     columns = list(zip(*group, strict=True))
     distinct = list(dict.fromkeys(columns))
-    looks = (Look(mix_paints(scene, each, pictures), _is_opaque(scene, each[0])) for each in distinct)
+    paints = filled_in([mix_paints(scene, each, pictures) for each in distinct])
+    looks = (Look(own, _is_opaque(scene, each[0])) for own, each in zip(paints, distinct, strict=True))
     return Looks(tuple(looks), tuple(distinct.index(each) for each in columns))
 
 

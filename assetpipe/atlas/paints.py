@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from assetpipe.asset import Scene
@@ -11,6 +11,8 @@ from assetpipe.atlas.lookups import Lookup, Pictures, look_up
 from assetpipe.slots import SHEETS, Sheet, common_span, span
 
 Span = tuple[float, float]
+DIGITS = 9
+"""Of factors that are told apart: a ratio of two that all looks share comes out a rounding error apart."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Ink:
     def flat(self) -> float:
         """The channel's value where there is no lookup."""
         return self.start + self.gain * self.neutral
+
+    @property
+    def recipe(self) -> Hashable:
+        return self.lookup, self.component, round(self.start, DIGITS), round(self.gain, DIGITS), self.neutral
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,14 @@ class Paints:
     bends: Mapping[str, float]
     """sheet of normals -> the merged material's `scale`"""
 
-    def recipe(self, sheet: Sheet) -> Hashable:
+    def recipe(self, sheet: Sheet, components: str) -> Hashable:
         """Equal for what gives the same picture in the same places: variants often differ in one sheet alone."""
         return sheet.name, tuple(
-            (tuple(paint.inks[sheet.name].items()), paint.bends.get(sheet.name)) for paint in self.members
+            (
+                tuple(ink.recipe for part, ink in paint.inks[sheet.name].items() if part in components),
+                round(paint.bends.get(sheet.name, 1.0), DIGITS),
+            )
+            for paint in self.members
         )
 
 
@@ -94,6 +104,28 @@ def mix_paints(scene: Scene, group: Sequence[int], pictures: Pictures) -> Paints
         for at in group
     )
     return Paints(members, sheets, common, kept)
+
+
+def filled_in(looks: Sequence[Paints]) -> list[Paints]:
+    """What a factor of zero hides in one look is as in another: in pure red nobody sees shares of green."""
+    return [_filled_in(own, looks) for own in looks]
+
+
+def _filled_in(own: Paints, looks: Sequence[Paints]) -> Paints:
+    members = list(own.members)
+    for sheet in own.sheets:
+        for part in sheet.channels:
+            other = next((each for each in looks if sheet in each.sheets and each.spans[sheet.name][part][1]), None)
+            if own.spans[sheet.name][part][1] or other is None:
+                continue
+            lent = [paint.inks[sheet.name][part] for paint in other.members]
+            if [ink.lookup for ink in lent] == [paint.inks[sheet.name][part].lookup for paint in members]:
+                members = [_with_ink(paint, sheet, part, ink) for paint, ink in zip(members, lent, strict=True)]
+    return replace(own, members=tuple(members))
+
+
+def _with_ink(paint: Paint, sheet: Sheet, part: str, ink: Ink) -> Paint:
+    return replace(paint, inks={**paint.inks, sheet.name: {**paint.inks[sheet.name], part: ink}})
 
 
 def _lookups(scene: Scene, material: int, pictures: Pictures) -> dict[str, Lookup]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assetpipe.asset import Scene
+from assetpipe.atlas.colourways import partings
 from assetpipe.atlas.groups import Groups, group_materials
 from assetpipe.atlas.layout import gather, lay_out, sizes
 from assetpipe.atlas.looks import Atlas, cut, mix_looks, subjects
@@ -92,15 +93,23 @@ def texels_added(chooser: Chooser, atlas: Atlas) -> int:
 
 
 def _plan_group(chooser: Chooser, group: Sequence[Worn]) -> Plan:
-    """What looks the same in all variants is painted once for each where it shares an atlas with what does not: it has
-    one of its own where that is worth more."""
-    whole = _plan_atlas(chooser, group)
-    parts = [[worn for worn in group if (len(set(worn)) > 1) == changes] for changes in (False, True)]
-    if chooser.settings.atlas == "always" or not all(parts):
-        return whole
-    split = _together([_plan_atlas(chooser, part) for part in parts if len(part) > 1])
-    values = [sum(map(chooser.worth, plan.atlases)) for plan in (whole, split)]
-    return split if values[1] > values[0] else whole
+    """What changes in variants unlike its neighbours makes all of them be painted once for each look: it has an atlas
+    of its own, or none, where that is worth more."""
+    if chooser.settings.atlas == "always":
+        return _plan_atlas(chooser, group)
+    plans = [_plan_parts(chooser, parts) for parts in partings(chooser.scene, group, chooser.pictures)]
+    values = [sum(map(chooser.worth, plan.atlases)) for plan in plans]
+    return plans[values.index(max(values))]
+
+
+def _plan_parts(chooser: Chooser, parts: Sequence[Sequence[Worn]]) -> Plan:
+    lone = [worn for part in parts for worn in part if len(part) == 1]
+    notes = (
+        f"{chooser.name(worn)} keeps its own maps: no other material changes as it does in the variants, and in one "
+        "atlas with those that change otherwise each look would take pictures of its own"
+        for worn in lone
+    )
+    return _together([*(_plan_atlas(chooser, part) for part in parts if len(part) > 1), Plan((), tuple(notes))])
 
 
 def _plan_atlas(chooser: Chooser, group: Sequence[Worn]) -> Plan:
@@ -183,7 +192,11 @@ def _told(chooser: Chooser, atlas: Atlas) -> str:
     names = ", ".join(chooser.name(worn) for worn in atlas.members)
     (width, height), layout, looks = atlas.layout.size, atlas.layout, len(atlas.looks.each)
     count = len({at for worn in atlas.members for at in worn})
-    shared = f"{looks} atlases, one for each look of the variants," if looks > 1 else "one atlas"
+    shared = "one atlas"
+    if looks > 1:
+        by_factor = len(atlas.pictures) == len({sheet.name for _, sheet in atlas.pictures.values()})
+        apart = f"{looks} atlases, one for each look of the variants,"
+        shared = f"one atlas, with factors of its own for each of {looks} looks," if by_factor else apart
     return (
         f"{count} materials share {shared} of {width} x {height}, {layout.fill:.0%} full, "
         f"padding for mip levels down to 1/{layout.cell}: {names}"
