@@ -118,19 +118,32 @@ def _new_normals(stage: Stage, primitives: Mapping[Key, Primitive], wish: Wish) 
 
     if stage.bound:
         return unbaked(stage.bound)
-    at = stage.uv_set
-    placed = all(f"TEXCOORD_{at}" in each.attributes for each in primitives.values())
-    if placed and is_unique(primitives, at):
-        return Plan(frozenset({NORMAL}), uv_set=at, why=f"{lost} baked from the source")
-    if placed and stage.repeats and is_unique(brought_home(primitives, at), at):
-        return Plan(frozenset({NORMAL}), uv_set=at, home=True, why=f"{lost} baked from the source")
+    fine = stage.normal_px > BLUR * wish.px
+    if len(stage.uv_sets) > 1 and fine and not wish.always:
+        return unbaked("its variants' normal maps lie in different UVs, and in one set what tiles would blur")
+    sets = [at for at in stage.uv_sets if all(f"TEXCOORD_{at}" in each.attributes for each in primitives.values())]
+    kept = next((plan for at in sets if (plan := _in_set(stage, primitives, at, lost))), None)
+    if kept:
+        return kept
     if stage.fixed:
         return unbaked(f"UVs overlap and {stage.fixed}")
-    if placed and any(each.textures for each in stage.materials) and not wish.always:
-        if stage.normal_px > BLUR * wish.px:
+    if sets and any(each.textures for each in stage.materials) and not wish.always:
+        if fine:
             return unbaked("UVs overlap, and in others a normal map that tiles would blur")
+        if "clearcoatNormal" in stage.maps:
+            return unbaked("UVs overlap, and the bumps of its coat follow their tangents")
         return _beside(primitives, lost) or unbaked("UVs overlap")
     return Plan(stage.maps | {NORMAL}, unwrapped=True, why=f"unwrapped; {lost} baked from the source")
+
+
+def _in_set(stage: Stage, primitives: Mapping[Key, Primitive], at: int, lost: str) -> Plan | None:
+    """In the UVs that it has."""
+    why = f"{lost} baked from the source"
+    if is_unique(primitives, at):
+        return Plan(frozenset({NORMAL}), uv_set=at, why=why)
+    if stage.repeats and is_unique(brought_home(primitives, at), at):
+        return Plan(frozenset({NORMAL}), uv_set=at, home=True, why=why)
+    return None
 
 
 def _beside(primitives: Mapping[Key, Primitive], lost: str) -> Plan | None:

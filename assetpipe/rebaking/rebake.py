@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from assetpipe.asset import Json, Material, Mesh, Primitive, Scene
-from assetpipe.baking import BakeRequest, Staged, bake
+from assetpipe.asset import Array, Json, Material, Mesh, Primitive, Scene
+from assetpipe.baking import BakeRequest, Staged, Surface, bake
 from assetpipe.baking.materials import BASE_COLOUR, NORMAL
 from assetpipe.geometry import Decimated
 from assetpipe.geometry.unwrap import Unwrapped, Unwrapping, unwrap
@@ -59,7 +59,7 @@ def rebake(source: Scene, levels: Sequence[Decimated], asked: Asked, cache: Text
         maps = sorted(frozenset().union(*(plan.maps for plan in plans.values())))
         all_get = {name: name == NORMAL or (name == BASE_COLOUR and stage.coloured) for name in maps}
         dresses = dress(source, stage.materials, all_get, cache)
-        staged = stage_maps(stage, dresses.layers) if maps else stage.shape
+        staged = stage_maps(stage, dresses.layers) if maps else ()
         for at, plan in plans.items():
             made[at] = _rebaked(made[at], Baking(stage, staged, dresses.names), plan, asked.px[at], asked.pixel(at))
             said[at].append((stage.name, plan))
@@ -80,7 +80,8 @@ class Baking:
     """What a stage's levels are baked from."""
 
     stage: Stage
-    staged: Staged
+    staged: tuple[Staged, ...]
+    """Each with maps of its own."""
     names: tuple[Mapping[str, str], ...]
     """By material of the stage: map -> that of the staged layers."""
 
@@ -101,14 +102,19 @@ def _rebaked(level: Decimated, baking: Baking, plan: Plan, px: int, pixel: float
     names = [{name: own[name] for name in own if name in plan.maps} for own in baking.names]
     maps = tuple(sorted({made for own in names for made in own.values()}))
     request = BakeRequest(side, reach_of(level, stage), maps=maps, uv_set=plan.uv_set, gutter=max(8, apart // 2))
-    baked = bake(baking.staged, surface_of(primitives, mesh_scales(scene)), request)
-    pictures = {name: lossless(texels, f"baked {name}") for name, texels in sorted(baked.maps.items())}
+    baked = _baked(baking, surface_of(primitives, mesh_scales(scene)), request)
+    pictures = {name: lossless(texels, f"baked {name}") for name, texels in sorted(baked.items())}
     scene, textures = with_pictures(scene, pictures, SAMPLER)
     shown = {key: _bare(each) if BASE_COLOUR in plan.maps else each for key, each in primitives.items()}
     scene = _with_primitives(scene, shown)
     for number, named in zip(dict.fromkeys(numbers), names, strict=True):
         scene = _with_material(scene, number, {name: textures[made] for name, made in named.items()}, plan.uv_set)
     return replace(level, scene=scene, notes=notes)
+
+
+def _baked(baking: Baking, level: Surface, request: BakeRequest) -> dict[str, Array]:
+    asked = [each for each in baking.staged if {own.layer.map for own in each.layers} & {*request.maps}]
+    return {name: texels for each in asked for name, texels in bake(each, level, request).maps.items()}
 
 
 def _with_set(scene: Scene, found: Unwrapped, uv_set: int) -> Scene:

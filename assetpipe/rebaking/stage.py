@@ -58,8 +58,8 @@ class Stage:
     """that their textures, or colours of vertices, fill"""
     coloured: bool
     """Whether vertices have colours, which every base colour map takes in."""
-    uv_set: int
-    """for a normal map"""
+    uv_sets: tuple[int, ...]
+    """Where normal maps lie, or would, that of the first material first."""
     own_px: int
     """Side of a picture that shows all there is, in the UVs that it has."""
     new_px: int
@@ -74,6 +74,11 @@ class Stage:
     """Why UVs must stay."""
 
     @property
+    def uv_set(self) -> int:
+        """For a normal map."""
+        return self.uv_sets[0]
+
+    @property
     def name(self) -> str:
         return " / ".join(each.name or "what has no name" for each in self.materials)
 
@@ -84,7 +89,7 @@ def stage_shape(source: Scene, worn: Worn, device: Device) -> Stage:
     keys, scales = keys_of(source, worn), mesh_scales(source)
     primitives = primitives_of(source, keys)
     filled = frozenset[str]().union(*map(maps_of, materials))
-    uv_set = next(iter(_looked_up(materials)), 0)
+    uv_sets = tuple(_looked_up(materials)) or (0,)
     surface = surface_of(primitives, scales)
     coloured = {BASE_COLOUR} if surface.colours is not None else set()
     shape = math.isqrt(TEXELS_EACH * surface.triangles)
@@ -94,7 +99,7 @@ def stage_shape(source: Scene, worn: Worn, device: Device) -> Stage:
     sides = [side for slot, side in shown if slot == "normal"]
     with ThreadPoolExecutor(1) as beside:  # each is one core's work, a second and more for a million triangles
         early = NORMAL in filled and surface.triangles in MANY
-        bent = beside.submit(with_source_tangents, primitives, uv_set) if early else None
+        bent = beside.submit(with_source_tangents, primitives, uv_sets[0]) if early else None
         staged = stage_source(surface, (LAYER,), device)
     return Stage(
         worn,
@@ -106,22 +111,36 @@ def stage_shape(source: Scene, worn: Worn, device: Device) -> Stage:
         bent.result() if bent else None,
         filled | coloured,
         coloured=bool(coloured),
-        uv_set=uv_set,
+        uv_sets=uv_sets,
         own_px=_power_of_two(max([*(max(each.size) for each in pictures), shape, LEAST_PX])),
         new_px=_power_of_two(max([*(side for _, side in shown), shape, LEAST_PX])),
         normal_px=_power_of_two(max(sides, default=0.0)),
         repeats=all(repeats(source, material) for material in materials),
-        bound=next(_bonds(source, numbers, materials), ""),
+        bound=next(_bonds(source, numbers), ""),
         fixed=next((why for material in materials for why in _fixtures(material)), ""),
     )
 
 
-def stage_maps(stage: Stage, layers: Sequence[Layer]) -> Staged:
-    """The same with all that maps are baked from."""
-    bent = NORMAL in stage.maps and any(layer.kind == "normal" for layer in layers)
+def stage_maps(stage: Stage, layers: Sequence[Layer]) -> tuple[Staged, ...]:
+    """The same with all that maps are baked from: once for each set of UVs that normal maps' tangents follow, for
+    variants may have theirs in different ones."""
+    by_set: dict[int, list[Layer]] = {stage.uv_set: []}
+    for layer in layers:
+        by_set.setdefault(_uv_set(layer, stage.uv_set), []).append(layer)
+    return tuple(_stage_set(stage, own, uv_set) for uv_set, own in by_set.items() if own)
+
+
+def _uv_set(layer: Layer, default: int) -> int:
+    """Whose tangents it asks for."""
+    (coat,) = layer.coats
+    return coat.uv_set if layer.kind == "normal" and coat.texture is not None else default
+
+
+def _stage_set(stage: Stage, layers: Sequence[Layer], uv_set: int) -> Staged:
     primitives = stage.primitives
-    if bent:
-        primitives = stage.bent or with_source_tangents(primitives, stage.uv_set)
+    if NORMAL in stage.maps and any(layer.kind == "normal" for layer in layers):
+        bent = stage.bent if uv_set == stage.uv_set else None
+        primitives = bent or with_source_tangents(primitives, uv_set)
     return stage_source(surface_of(primitives, stage.scales), layers, stage.shape.device, like=stage.shape)
 
 
@@ -132,12 +151,10 @@ def _looked_up(materials: Sequence[Material]) -> dict[int, None]:
     return dict.fromkeys(uv_set_of(one.info) for one in ones if one)
 
 
-def _bonds(scene: Scene, numbers: Sequence[int], materials: Sequence[Material]) -> Iterator[str]:
+def _bonds(scene: Scene, numbers: Sequence[int]) -> Iterator[str]:
     """What else shows the materials would be changed with them."""
     if len(numbers) > 1 and NOTHING in numbers:
         yield "in a variant it has no material"
-    if len(_looked_up(materials)) > 1:
-        yield "its variants' maps lie in UVs of different sets"
     for (mesh, at), worn in worn_by(scene).items():
         if scene.meshes[mesh].primitives[at].mode != TRIANGLES and {*worn} & {*numbers} - {NOTHING}:
             yield "lines or points show it"

@@ -94,19 +94,45 @@ def with_exact_second(level: Decimated, source: Scene) -> Scene:
     return replace(level.scene, meshes=(replace(mesh, primitives=own),))
 
 
-@pytest.mark.parametrize("torn", [False, True])
-def test_variants_that_no_one_set_of_uvs_serves_are_left_alone(torn: bool) -> None:
-    """Maps of one lie in the second set; the note says so."""
+def in_two_sets(primitive: Primitive, second: Array) -> Primitive:
+    return replace(primitive, attributes={**primitive.attributes, "TEXCOORD_1": second.astype(np.float32)})
+
+
+def test_colours_that_lie_in_different_uvs_are_baked_into_the_same() -> None:
+    """The second look's map lies in the second set, one field aside: its checker comes out inverted, in the new UVs."""
     far = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0, "texCoord": 1}}}
-    made = [
-        replace(each, attributes={**each.attributes, "TEXCOORD_1": each.attributes["TEXCOORD_0"]})
+    fine, few = (in_two_sets(each, each.attributes["TEXCOORD_0"] + [1 / 8, 0]) for each in (sheet(), coarse()))
+    source = offered((worn(fine, 0, 0, 1),), [colour(0), far], [checker()])
+    found = rebaked(source, level_of(source, worn(scrambled(few), 0, 0, 1), torn=True)).scene
+    primitive = only(found)
+    infos = [each.json["pbrMetallicRoughness"]["baseColorTexture"] for each in found.materials]
+    assert [info.get("texCoord", 0) for info in infos] == [0, 0]
+    assert_checker(*seen(found, shown_by(primitive, 0)))
+    texels, points = seen(found, shown_by(primitive, 1))
+    assert_checker(255 - texels, points)
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_normal_maps_in_uvs_that_are_turned_show_the_same_bumps(torn: bool) -> None:
+    """The second set lies a quarter turn aside, and so do its picture and the vectors in it: each is read along its own
+    tangents, and both come out as one."""
+    turned = bumps(256)[..., [1, 0, 2]]
+    turned[..., 0] = 255 - turned[..., 0]
+    maps = [{"index": 0}, {"index": 1, "texCoord": 1}]
+    materials = [{"name": f"cloth {at}", "normalTexture": info} for at, info in enumerate(maps)]
+    fine, few = (
+        in_two_sets(each, np.stack([v, 1 - u], axis=1))
         for each in (sheet(), coarse())
-    ]
-    source = offered((worn(made[0], 0, 0, 1),), [colour(0), far], [checker()])
-    level = level_of(source, worn(made[1], 0, 0, 1), torn=torn)
-    found = rebaked(source, level)
-    assert found.scene is level.scene
-    assert sum("UVs of different sets" in note for note in found.notes) == 1
+        for u, v in [each.attributes["TEXCOORD_0"].T]
+    )
+    source = offered((worn(fine, 0, 0, 1),), materials, [bumps(256), np.rot90(turned).copy()])
+    level = level_of(source, worn(scrambled(few) if torn else few, 0, 0, 1), torn=torn)
+    found = rebaked(source, level).scene
+    primitive = only(found)
+    (one, points), (other, _) = (shown_normals(found, shown_by(primitive, at)) for at in (0, 1))
+    assert degrees(one, other).mean() < 1.0
+    assert degrees(one, normals_at(points)).mean() > 5, "the bumps are there, beside the lost shape"
+    assert {each.json["normalTexture"].get("texCoord", 0) for each in found.materials} == {0}
 
 
 def test_what_has_no_material_in_a_variant_is_left_alone() -> None:
