@@ -8,12 +8,13 @@ arrays by value; without the raised inlining threshold of its own default a swee
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -22,6 +23,7 @@ from typing import Any
 import warp as wp
 
 from assetpipe.caches import kernel_folder
+from assetpipe.scratch import scratch
 
 log = logging.getLogger("assetpipe")
 LOADING = RLock()
@@ -75,8 +77,10 @@ def load(module: str) -> None:
 
 
 def _beside(folder: Path) -> Path:
-    """A folder that can be written to, in which all that is in the other seems to be."""
-    own = Path(tempfile.mkdtemp(prefix="assetpipe-kernels-"))
+    """A folder that can be written to, in which all that is in the other seems to be, until we end."""
+    until_we_end = ExitStack()
+    atexit.register(until_we_end.close)
+    own = until_we_end.enter_context(scratch("kernels"))
     with suppress(OSError):
         for entry in folder.iterdir():
             (own / entry.name).symlink_to(entry)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from assetpipe.errors import UsageError
@@ -212,17 +211,18 @@ def work_batch(
     from assetpipe.batch.work import Work, do_work
     from assetpipe.batch.working import here, slice_of
     from assetpipe.publishing import open_run
+    from assetpipe.scratch import scratch
     from assetpipe.stages.open_shelf import MOST_GB, OFF, VARIABLE, open_shelf
 
     settings = config_at(config).publish
     shelf = open_shelf(cache or os.environ.get(VARIABLE, OFF), settings, cache_gb or MOST_GB)
     chosen = slice_of(str(plan), run, index, settings)
     with (
-        TemporaryDirectory(prefix="assetpipe-work-") as scratch,
+        scratch("work") as folder,
         open_run(to, settings, report=report) as shop,
     ):
         shop.name = chosen.run
-        order = Work(chosen.items, chosen.run, here(), Path(scratch), device, deadline, lease, shelf, report)
+        order = Work(chosen.items, chosen.run, here(), folder, device, deadline, lease, shelf, report)
         if metrics:
             order = replace(order, tell=Metrics(metrics, {"run": chosen.run}).tell)
         worked = do_work(order, shop, drain or Drain())

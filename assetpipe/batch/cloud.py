@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Protocol, cast
 
 from assetpipe.batch.remote import split_url
@@ -12,6 +11,7 @@ from assetpipe.config import Config, Publish, load_config
 from assetpipe.delivery.client import s3_client
 from assetpipe.delivery.faults import explaining
 from assetpipe.errors import LimitExceeded, MissingFile
+from assetpipe.scratch import scratch
 
 MOST = 256_000_000
 """Bytes of a plan or a config."""
@@ -60,8 +60,8 @@ def config_at(place: Path | str | None) -> Config:
     """Of a local TOML file, an s3:// URL of one, or the defaults."""
     if place is None or not str(place).startswith("s3://"):
         return load_config(Path(place) if place else None)
-    with TemporaryDirectory(prefix="assetpipe-config-") as folder:
-        path = Path(folder) / str(place).rpartition("/")[2]
+    with scratch("config") as folder:
+        path = folder / str(place).rpartition("/")[2]
         path.write_bytes(read_bytes(str(place), load_config().publish))
         return load_config(path)
 

@@ -6,6 +6,7 @@ when its first child is, and ends with us. Where one died another is started: it
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -13,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -86,14 +86,16 @@ class Forked:
 class Template:
     """One process to fork from, and all that it forked. Safe to use from several threads."""
 
-    def __init__(self, purpose: Purpose, environment: Environment) -> None:
+    def __init__(self, purpose: Purpose, environment: Environment, folder: Path) -> None:
+        """`folder`: for what it leaves lying about."""
         self._lock = threading.Lock()
-        self._scratch = tempfile.mkdtemp(prefix="assetpipe-template-")
+        self._folder = folder
+        folder.mkdir(parents=True)
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [*TEMPLATE, str(theirs.fileno()), purpose],
-                env={**environment, "TMPDIR": self._scratch},
+                env={**environment, "TMPDIR": str(folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -155,14 +157,15 @@ class Template:
         self._unborn.clear()
         self._alive.clear()
         self._line.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class Nursery:
     """Where children come from. A template that dies before it has forked anybody is not tried again."""
 
-    def __init__(self, purpose: Purpose) -> None:
+    def __init__(self, purpose: Purpose, folder: Path) -> None:
         self._purpose = purpose
+        self._folders = (folder / f"{purpose}-{count}" for count in itertools.count())
         self._template: Template | None = None
         self._works = True
 
@@ -172,7 +175,7 @@ class Nursery:
             self.close()
         if not self._works:
             return spawn(command, folder, environment, said)
-        self._template = self._template or Template(self._purpose, environment)
+        self._template = self._template or Template(self._purpose, environment, next(self._folders))
         return self._template.fork(folder, environment, said)
 
     def close(self) -> None:
@@ -183,10 +186,13 @@ class Nursery:
 
 
 class Nurseries:
-    """Of one run, one for each purpose of children. Whoever closes them ends all that came from them."""
+    """Of one run, one for each purpose of children. Whoever closes them ends all that came from them. `folder` is
+    theirs alone, and need not be there."""
 
-    def __init__(self) -> None:
-        self._of: dict[Purpose, Nursery] = {purpose: Nursery(purpose) for purpose in LOADED}
+    def __init__(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        self._folder = folder
+        self._of: dict[Purpose, Nursery] = {purpose: Nursery(purpose, folder) for purpose in LOADED}
 
     def __getitem__(self, purpose: Purpose) -> Nursery:
         return self._of[purpose]
@@ -194,6 +200,7 @@ class Nurseries:
     def close(self) -> None:
         for nursery in self._of.values():
             nursery.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def may_fork(device: str) -> bool:

@@ -59,7 +59,7 @@ class Runner:
         self._pipes = selectors.DefaultSelector()
         self._workers = batch.rules.workers or usable_cores()
         self._limit = batch.rules.memory_mb * 1_000_000 if batch.rules.memory_mb else int(free_memory() * SHARE)
-        self._nurseries = Nurseries()
+        self._nurseries = Nurseries(batch.state / "templates")
         self._trays = Trays(batch.shelf, batch.report)
         self._shares = share_cores(self._workers)
         self._started = time.monotonic()

@@ -103,7 +103,7 @@ def do_work(work: Work, shop: Shop, drain: Drain) -> Worked:
     if fault := unconfined():
         work.report(Event("warning", "", fault))
     leases = Leases(shop.store, work.run, work.holder, work.lease)
-    with Trays(work.shelf, work.report) as trays, closing(Nurseries()) as nurseries:
+    with Trays(work.shelf, work.report) as trays, closing(Nurseries(work.scratch / ".templates")) as nurseries:
         return _do(_Desk(work, shop, drain, leases, int(free_memory() * SHARE), trays, nurseries))
 
 

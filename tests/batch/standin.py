@@ -61,6 +61,8 @@ class Standin:
 
     def __init__(self, folder: Path, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self.folder, self.command, self.environment = folder, list(command), dict(environment or {})
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir(exist_ok=True)
         self.children: dict[str, Child] = {}
         self.parents: dict[str, list[Child]] = {}
         self.exits: list[tuple[float, int]] = []
@@ -75,13 +77,10 @@ class Standin:
         self.asked.append(request)
         name = f"job-{next(self._numbers)}"
         size = request.get("arrayProperties", {}).get("size")
-        mine = (
-            [Child(f"{name}:{index}", request, index) for index in range(size)]
-            if size
-            else [Child(name, request, None)]
-        )
         if size:
-            self.parents[name] = mine
+            mine = self.parents[name] = [Child(f"{name}:{index}", request, index) for index in range(size)]
+        else:
+            mine = [Child(name, request, None)]
         self.children.update({child.id: child for child in mine})
         return {"jobId": name, "jobName": request["jobName"]}
 
@@ -126,6 +125,7 @@ class Standin:
         log = self.folder / f"{child.id.replace(':', '-')}-{len(child.attempts) + 1}.log"
         environment = {
             **os.environ,
+            "TMPDIR": str(self.temporary),
             **self.environment,
             "AWS_BATCH_JOB_ID": child.id,
             "AWS_BATCH_JOB_ATTEMPT": str(len(child.attempts) + 1),
@@ -208,8 +208,7 @@ class Standin:
             "statusReason": child.reason,
             "attempts": child.attempts,
             "container": {"resourceRequirements": [*needs, {"type": "VCPU", "value": "4"}]},
-            **({"startedAt": child.attempts[-1]["startedAt"]} if child.attempts else {}),
-            **({"stoppedAt": child.attempts[-1]["stoppedAt"]} if child.attempts else {}),
+            **{key: child.attempts[-1][key] for key in ("startedAt", "stoppedAt") if child.attempts},
         }
 
 

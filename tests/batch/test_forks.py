@@ -128,13 +128,21 @@ def test_a_template_that_dies_costs_a_try(tmp_path: Path) -> None:
 
 
 def test_whoever_kills_the_runner_ends_template_and_children(tmp_path: Path) -> None:
-    """kill -9: nobody is there to tell them; they end all the same."""
-    out = tmp_path / "out"
-    write_plan(tmp_path / "plan.jsonl", (item(tmp_path / "in", "ball", seconds=5),))
+    """kill -9: nobody is there to tell them; they end all the same. What they leave lies with the run, and is gone when
+    it has gone on; nothing lies in the temporary folder of all."""
+    out, temporary = tmp_path / "out", tmp_path / "tmp"
+    temporary.mkdir()
+    wanted = (item(tmp_path / "in", "ball", seconds=5),)
+    write_plan(tmp_path / "plan.jsonl", wanted)
     command = [sys.executable, "-c", RUNNER, str(tmp_path / "plan.jsonl"), str(out), "1", *CHILD]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as runner:
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as runner:
         assert runner.stderr is not None
         assert any('"reading"' in line for line in runner.stderr)
         child = child_of(out, "ball")
         runner.kill()
     wait_for(lambda: not {child.pid, child.parent} & processes().keys())
+    assert list(temporary.iterdir()) == []
+    assert list((out / ".batch" / "templates").iterdir())
+    assert built(out, wanted).done == 1
+    assert not (out / ".batch" / "templates").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from assetpipe.batch.plan import Item, plan_bytes
 from assetpipe.batch.status import Sources, status_of
 from assetpipe.config import Config, load_config
 from assetpipe.delivery.folder import FolderStore
+from assetpipe.scratch import sweep
 from tests.batch.emf import parse
 from tests.batch.nights import wait_for
 from tests.batch.standin import LIMIT, Disturber, Standin
@@ -102,7 +105,7 @@ def test_machines_that_are_taken_away_change_nothing(
     tmp_path: Path, config: Config, undisturbed: Callable[[list[Item]], dict[str, str]]
 ) -> None:
     """Notices, signals and kills at random moments: the store is the undisturbed one's, hash for hash; whoever was told
-    is gone within 20 s, with exit code 75 or done; no asset is published twice."""
+    is gone within 20 s, with exit code 75 or done; no asset is published twice; what the killed left is swept."""
     items = sources(tmp_path / "sources", 100 if LONG else 6, "sleep 0.3")
     expected = undisturbed(items)
     cloud = standin(tmp_path / "cloud", QUICK)
@@ -113,6 +116,8 @@ def test_machines_that_are_taken_away_change_nothing(
     assert not trouble.left, "all was over before it was disturbed"
     assert set(cloud.statuses()) == {"SUCCEEDED"}
     assert published(tmp_path / "store") == expected
+    sweep(cloud.temporary)
+    assert list(cloud.temporary.iterdir()) == []
     assert all(seconds <= LIMIT and code in WELL for seconds, code in cloud.exits), cloud.exits
     states = [each.state for each in all_progress(FolderStore(tmp_path / "store"), submission.run)]
     assert states == ["done"] * len(items)
@@ -225,7 +230,7 @@ def test_a_worker_that_is_stopped_cannot_overwrite_its_successor(tmp_path: Path,
     first = start([*command, "--run", "night", "--lease", "2", "-v"], tmp_path / "first.log")
     try:
         wait_for(lambda: "decimating" in (tmp_path / "first.log").read_text())
-        os.kill(first.pid, signal.SIGSTOP)
+        freeze(first.pid, tmp_path / "store" / "assetpipe.runs" / "night" / "assets")
         second = start([*command, "--run", "night", "--lease", "2", "-v"], tmp_path / "second.log")
         assert second.wait(300) == 0
         before = published(tmp_path / "store")
@@ -256,6 +261,20 @@ with batch_aws._last_resort(drain, print):
 """
     done = subprocess.run([sys.executable, "-c", hanging], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (75, "")
+
+
+def freeze(pid: int, folder: Path) -> None:
+    """At a moment when it holds no lock on `folder`: who is frozen with one keeps everybody from what lies there."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        while True:
+            os.kill(pid, signal.SIGSTOP)
+            wait_for(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+            with suppress(BlockingIOError):
+                return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.kill(pid, signal.SIGCONT)
+    finally:
+        os.close(handle)
 
 
 def start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
