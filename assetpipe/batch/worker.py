@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import sysconfig
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from assetpipe.batch.environment import environment_of
 from assetpipe.batch.forked import Nurseries, Purpose, Started, may_fork, spawn
 from assetpipe.batch.machine import Process, family, private_bytes, processes
 from assetpipe.batch.order import LOG, MUTE, ORDER, Order, Outcome, read_outcome
@@ -30,8 +30,6 @@ PATIENCE = 600.0
 """Seconds that a template has to load, and to compile kernels where there are none."""
 TAIL = 4_000
 """Characters of a child's log that are kept with a failure."""
-KEPT = ("PATH", "HOME", "USER", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "XDG_CACHE_HOME")
-KEPT_PREFIXES = ("LC_", "PYTHON", "WARP_", "CUDA_", "NVIDIA_", "OMP_", "VIPS_", "NODE_EXTRA_CA_CERTS", "ASSETPIPE_")
 Ended = Literal["", "deadline", "memory", "crowded", "drain"]
 """Why the runner ended a child. "crowded": all together outgrew the machine, and it alone might not."""
 
@@ -152,8 +150,7 @@ class Worker:
 
 
 def _start(order: Order, folder: Path, command: Sequence[str], nurseries: Nurseries) -> tuple[Started, int]:
-    """In a session, folder and temporary folder of its own, and where it is heard; credentials only for stages that
-    talk to a store."""
+    """In a session, folder and temporary folder of its own, and where it is heard."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tmp").mkdir(parents=True)
     if order.stage == "build":
@@ -161,8 +158,7 @@ def _start(order: Order, folder: Path, command: Sequence[str], nurseries: Nurser
     if order.stages:
         make_tray(folder)
     (folder / ORDER).write_text(order.model_dump_json(), encoding="utf-8")
-    environment = dict(os.environ) if order.stage != "build" else _harmless(os.environ)
-    environment |= {"TMPDIR": str(folder / "tmp"), "PYTHONPATH": _import_path()}
+    environment = environment_of(order, folder)
     fork = tuple(command) == CHILD and (order.stage != "build" or may_fork(order.device))
     start = nurseries[_purpose(order)].start if fork else spawn
     heard, out = os.pipe()
@@ -180,20 +176,6 @@ def _purpose(order: Order) -> Purpose:
     if order.stage == "build":
         return "build"
     return "cloud" if order.stage == "fetch" or (order.to or "").startswith("s3://") else "folder"
-
-
-def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
-    """Whoever reads a stranger's file holds no keys."""
-    return {name: value for name, value in environment.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
-
-
-def _import_path() -> str:
-    """The child works elsewhere: a package that was found relative to our folder is found by it too. One that is
-    installed is found anyway, and its folder must not come before Python's own."""
-    package = str(Path(__file__).parents[2])
-    installed = package in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-    known = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    return os.pathsep.join(dict.fromkeys(known if installed else [package, *known]))
 
 
 def _event(line: bytes, asset: str) -> Event | None:
