@@ -19,8 +19,8 @@ from assetpipe.batch.units import unit_of, with_local_config
 from assetpipe.config import Config
 from assetpipe.delivery.open_store import open_store
 from assetpipe.errors import SourceError, UsageError
+from tests.batch.mock_aws import bucket, cloud, config, moto, queue, read  # noqa: F401  fixtures
 from tests.batch.standin import Standin
-from tests.batch.test_aws import bucket, cloud, config, moto, queue, read  # noqa: F401  fixtures
 from tests.commands import run
 
 

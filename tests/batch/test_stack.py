@@ -26,8 +26,8 @@ from assetpipe.batch.plan import Item, parse_plan, plan_bytes
 from assetpipe.batch.stack.whole import BODY
 from assetpipe.config import load_config
 from assetpipe.delivery.dynamodb import create_table
+from tests.batch.mock_aws import cloud, moto  # noqa: F401  fixtures
 from tests.batch.stacks import Resolver, part
-from tests.batch.test_aws import cloud, moto  # noqa: F401  fixtures
 from tests.commands import run
 from tests.delivery.bundles import bundle
 from tests.delivery.servers import Server, ministack, of_nobody  # noqa: F401  fixtures

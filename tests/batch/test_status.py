@@ -11,8 +11,8 @@ from assetpipe.batch.status import Sources, status_of
 from assetpipe.commands.batch_tables import show_status
 from assetpipe.delivery.memory import MemoryStore
 from assetpipe.delivery.rounds import WORK, Rounds
+from tests.batch.mock_aws import items, with_batch
 from tests.batch.standin import Standin
-from tests.batch.test_aws import items, with_batch
 
 
 def test_rounds_that_nobody_ended_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

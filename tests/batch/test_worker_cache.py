@@ -10,7 +10,7 @@ import pytest
 from assetpipe.batch import aws
 from assetpipe.batch.plan import plan_bytes
 from assetpipe.errors import UsageError
-from tests.batch.test_aws import Checked, bucket, cloud, items, moto, queue  # noqa: F401  fixtures
+from tests.batch.mock_aws import Checked, bucket, cloud, items, moto, queue  # noqa: F401  fixtures
 from tests.commands import run
 
 WORDS = {
