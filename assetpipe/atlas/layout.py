@@ -1,14 +1,15 @@
 """Outlines -> their patches' places in a sheet: sizes, densities, cells.
 
-A cell is one texel of the coarsest mip level that must not bleed. A patch keeps every cell that a bilinear lookup reads
-on that level, and moves by whole cells: what it keeps is nobody else's on any level down to that one, and at a scale of
-one its texels, and their averages, are the source's own.
+A cell is one texel of the coarsest mip level that must not bleed: that which the coarsest level's screen shows. A patch
+keeps every cell that a bilinear lookup reads on that level, and moves by whole cells: what it keeps is nobody else's on
+any level down to that one, and at a scale of one its texels, and their averages, are the source's own.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +28,11 @@ FLAT = 16
 colours of neighbours. At four the gadget's grey grille came out blue, like the shell beside it."""
 LEAST_DENSITY = 1e-6
 """Of what the sharpest patch has: everything is one cell by then."""
+SHARE = 32
+"""Padding is no wider than this part of a sheet's side, but for blocks."""
+SHARES = (1.0, 0.95, 0.9)
+"""Of their scale that patches may keep so that padding is as wide as screens ask."""
+FACING = 0.99
 SEARCH = 7
 """Halvings of the interval in which the density is looked for: within 2 %."""
 
@@ -37,8 +43,10 @@ class Layout:
 
     size: tuple[int, int]
     """(width, height) in texels"""
+    block: int
+    """texels per texel of the mip level below the coarsest level's picture"""
     cell: int
-    """texels per side, a power of two"""
+    """texels per side, a power of two, a block or more"""
     scale: Doubles
     """(p,) texels of the sheet per texel of the outline's plane"""
     boxes: Ints
@@ -81,6 +89,8 @@ class Patches:
     high: Doubles
     density: Doubles
     """(p,) texels of the plane per metre of surface; 0 where there is nothing to tell by"""
+    metres: Doubles
+    """(p,) square metres"""
     finest: Doubles
     """(p,) the largest scale that shows anything; 0 for a patch of one colour"""
     texels: Doubles
@@ -111,6 +121,7 @@ def gather(outlines: Sequence[Outline]) -> Patches:
         low=low,
         high=high,
         density=density,
+        metres=metres,
         finest=finest,
         texels=np.minimum(texels, (high - low).prod(axis=1)) * finest**2,
         first=first,
@@ -125,27 +136,46 @@ def sizes(px: int) -> list[tuple[int, int]]:
     return sorted(every, key=lambda size: (size[0] * size[1], max(size), -size[0]))
 
 
-def lay_out(patches: Patches, candidates: Sequence[tuple[int, int]], coarsest: int) -> Layout | None:
+@dataclass(frozen=True)
+class Terms:
+    """On which patches are laid out."""
+
+    size: tuple[int, int]
+    coarsest: int
+    """the longest side of the coarsest level's picture"""
+    cell: int
+    density: float = np.inf
+    """texels per metre that no patch exceeds"""
+    abreast: int = 1
+    """so many whole pictures are to fit side by side"""
+    share: float = 1.0
+    """of the scale that patches would have"""
+
+
+def lay_out(
+    patches: Patches, candidates: Sequence[tuple[int, int]], coarsest: int, pixel: float = 0.0
+) -> Layout | None:
     """The smallest size that holds everything as sharp as it is; else the largest, and patches are made coarser, the
     sharpest first, so that what had to give comes out equally sharp all over. None for more patches than have room
-    at any sharpness: a thousand plain colours."""
+    at any sharpness: a thousand plain colours. `pixel`: metres that a pixel of the coarsest level's screen spans."""
     for size in candidates:
         for abreast in (1, 2) if patches.texels.sum() <= size[0] * size[1] else ():
-            found = attempt(patches, size, coarsest, np.inf, abreast)
+            terms = Terms(size, coarsest, block_of(size, coarsest), abreast=abreast)
+            found = attempt(patches, terms)
             if found:
-                return found
-    return _densest(patches, candidates[-1], coarsest)
+                return _padded(patches, found, terms, pixel)
+    return _densest(patches, candidates[-1], coarsest, pixel)
 
 
-def attempt(patches: Patches, size: tuple[int, int], coarsest: int, density: float, abreast: int = 1) -> Layout | None:
-    """`density`: texels per metre that no patch exceeds; `abreast`: so many whole pictures are to fit side by side."""
-    cell = cell_of(size, coarsest)
+def attempt(patches: Patches, terms: Terms) -> Layout | None:
+    size, cell = terms.size, terms.cell
     with np.errstate(divide="ignore"):
-        scale = np.minimum(patches.finest, np.where(patches.density > 0, density / patches.density, np.inf))
-    for number in range(1, abreast + 1):
+        densest = np.where(patches.density > 0, terms.density / patches.density, np.inf)
+    scale = np.minimum(patches.finest, densest) * terms.share
+    for number in range(1, terms.abreast + 1):
         scale = _squeezed(patches, scale, (size[0] // number, size[1] // number), cell)
     boxes = _boxes(patches, scale / cell)
-    flat, side = patches.finest == 0, FLAT * max(1, max(size) // coarsest) // cell
+    flat, side = patches.finest == 0, max(2, FLAT * max(1, max(size) // terms.coarsest) // cell)
     boxes[flat] = (-side // 2, -side // 2, side, side)
     if boxes[:, 2].max() > size[0] // cell or boxes[:, 3].max() > size[1] // cell:
         return None
@@ -159,7 +189,32 @@ def attempt(patches: Patches, size: tuple[int, int], coarsest: int, density: flo
     places = pack(masks, (size[0] // cell, size[1] // cell))
     if places is None:
         return None
-    return Layout(size, cell, scale, boxes, places, cells, starts, patches.first)
+    return Layout(size, block_of(size, terms.coarsest), cell, scale, boxes, places, cells, starts, patches.first)
+
+
+def _padded(patches: Patches, found: Layout, terms: Terms, pixel: float) -> Layout:
+    """The same with the widest padding, up to what the coarsest level's screen asks for, that costs no larger sheet and
+    next to no sharpness."""
+    cell = min(_wanted(patches, found, pixel), max(found.size) // SHARE)
+    while cell > found.cell:
+        for share in SHARES:
+            wider = attempt(patches, replace(terms, cell=cell, share=share))
+            if wider:
+                return wider
+        cell //= 2
+    return found
+
+
+def _wanted(patches: Patches, found: Layout, pixel: float) -> int:
+    """A texel of the mip level that a pixel shows of what faces the camera, of all but a hundredth of the surface.
+    Twice that, for what is seen aslant, took a tenth more bytes on the gadget, whose leather goes on all over its
+    padding; this takes 3 %."""
+    texels = patches.density * found.scale * pixel
+    order = np.argsort(texels, kind="stable")
+    areas = np.cumsum(patches.metres[order])
+    at = int(np.searchsorted(areas, FACING * areas[-1]))
+    shown = float(texels[order[min(at, len(order) - 1)]])
+    return 1 << math.ceil(math.log2(shown)) if shown > 1 else 0
 
 
 def _squeezed(patches: Patches, scale: Doubles, size: tuple[int, int], cell: int) -> Doubles:
@@ -170,28 +225,29 @@ def _squeezed(patches: Patches, scale: Doubles, size: tuple[int, int], cell: int
     return scale * given
 
 
-def cell_of(size: tuple[int, int], coarsest: int) -> int:
+def block_of(size: tuple[int, int], coarsest: int) -> int:
     """The coarsest level's picture, and one mip level below it."""
     return max(LEAST_CELL, 1 << (max(1, max(size) // coarsest).bit_length()))
 
 
-def _densest(patches: Patches, size: tuple[int, int], coarsest: int) -> Layout | None:
+def _densest(patches: Patches, size: tuple[int, int], coarsest: int, pixel: float) -> Layout | None:
+    terms = Terms(size, coarsest, block_of(size, coarsest))
     known = float((patches.density * patches.finest).max())
     low, high = known / 2, known
-    found = attempt(patches, size, coarsest, low) if known > 0 else None
+    found = attempt(patches, replace(terms, density=low)) if known > 0 else None
     while found is None:
         low, high = low / 2, low
         if low <= known * LEAST_DENSITY:
             return None
-        found = attempt(patches, size, coarsest, low)
+        found = attempt(patches, replace(terms, density=low))
     for _ in range(SEARCH):
         middle = float(np.sqrt(low * high))
-        better = attempt(patches, size, coarsest, middle)
+        better = attempt(patches, replace(terms, density=middle))
         if better:
             low, found = middle, better
         else:
             high = middle
-    return found
+    return _padded(patches, found, replace(terms, density=low), pixel)
 
 
 def _boxes(patches: Patches, scale: Doubles) -> Ints:

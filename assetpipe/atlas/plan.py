@@ -27,10 +27,12 @@ FEW = 16
 
 @dataclass(frozen=True)
 class Sizes:
-    """Longest sides of the levels' pictures."""
+    """Longest sides of the levels' pictures, and what is seen of them."""
 
     finest: int
     coarsest: int
+    pixel: float = 0.0
+    """Metres that a pixel of the coarsest level's screen spans; 0: finer than any texel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +131,7 @@ def _plan_drawn(chooser: Chooser, group: Sequence[Worn], drawn: Mapping[Worn, Ou
     while len(left) > 1:
         outlines = tuple(drawn[worn] for worn in left)
         side = 1 << (chooser.levels.finest.bit_length() - 1)
-        layout = lay_out(gather(outlines), sizes(side), chooser.levels.coarsest)
+        layout = lay_out(gather(outlines), sizes(side), chooser.levels.coarsest, chooser.levels.pixel)
         if layout is None:
             halves = [_plan_drawn(chooser, half, drawn) for half in (left[: len(left) // 2], left[len(left) // 2 :])]
             return _together([Plan((), tuple(notes)), *halves])

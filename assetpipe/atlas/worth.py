@@ -19,7 +19,7 @@ from assetpipe.worn import Worn, worn_by
 
 def halvings(atlas: Atlas, look: Look, sheet: Sheet) -> int:
     """How often the sheet can be halved before any map of it loses a texel: a constant needs few."""
-    most = (atlas.layout.cell // 2).bit_length() - 1
+    most = (atlas.layout.block // 2).bit_length() - 1
     for at, (each, paint) in enumerate(zip(atlas.outlines, look.paints.members, strict=True)):
         scale = float(atlas.own(at).max())
         for lookup in own_lookups(paint, sheet):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from assetpipe.asset import Array, Material, Primitive, Scene
 from assetpipe.atlas import Sizes, place, plan_atlas
 from assetpipe.atlas.kernels.packing import pack
+from assetpipe.atlas.layout import Layout
 from assetpipe.container import prune
 from tests.atlas.looks import FINE, bilinear, look, pictures, quad, scene, settings, spots, square, uvs_at
 from tests.textures.pictures import cloth, png
@@ -21,9 +23,9 @@ from tests.textures.pictures import cloth, png
 COLOURS = ((250, 20, 20), (20, 250, 20), (20, 20, 250), (250, 250, 20), (20, 250, 250), (250, 20, 250))
 
 
-def patched(background: tuple[int, int, int] = (0, 0, 0)) -> Scene:
+def patched(background: tuple[int, int, int] = (0, 0, 0), larger: int = 1) -> Scene:
     """Two materials; on the first one's picture six islands, each of one colour, on a background that must not be
-    seen."""
+    seen. `larger`: the pictures, times 128²."""
     pixels = np.full((128, 128, 3), background, np.uint8)
     islands, quads = (
         [(5, 7, 40, 33), (50, 3, 57, 90), (70, 10, 120, 14), (3, 60, 30, 122), (70, 70, 71, 71), (80, 90, 124, 124)],
@@ -37,7 +39,9 @@ def patched(background: tuple[int, int, int] = (0, 0, 0)) -> Scene:
     other = np.full((128, 128, 3), (130, 130, 130), np.uint8)
     quads.append(quad(square(0.1, 0.1, 0.9, 0.9), 1, at=14))
     materials = [Material({"pbrMetallicRoughness": {"baseColorTexture": {"index": at}}}) for at in (0, 1)]
-    return scene(quads, materials, [png(pixels), png(other)])
+    return scene(
+        quads, materials, [png(each.repeat(larger, axis=0).repeat(larger, axis=1)) for each in (pixels, other)]
+    )
 
 
 def halved(pixels: Array) -> Array:
@@ -49,8 +53,23 @@ def halved(pixels: Array) -> Array:
 def test_padding_never_bleeds(finest: int) -> None:
     """On every mip level down to one texel per cell a bilinear lookup anywhere on a chart reads that chart alone, also
     where charts had to be made smaller."""
-    source = patched()
-    plan = plan_atlas(source, settings(), Sizes(finest, coarsest=32), pictures())
+    assert_clean(patched(), Sizes(finest, coarsest=32))
+
+
+@pytest.mark.parametrize("metres", [1 / 40, 1 / 100])
+def test_padding_holds_on_every_mip_that_a_screen_shows(metres: float) -> None:
+    """512 texels a metre, on a screen whose pixels span so much: clean down to the mip with a texel for each pixel,
+    although the level's own picture is no smaller. The sheet is no larger."""
+    source = patched(larger=4)
+    seen = assert_clean(source, Sizes(1024, coarsest=1024, pixel=metres))
+    assert seen.cell == 2 ** math.ceil(math.log2(512 * metres))
+    unseen = plan_atlas(source, settings(), Sizes(1024, coarsest=1024), pictures()).atlases[0].layout
+    assert (unseen.cell, unseen.size) == (4, seen.size)
+    assert (seen.scale / unseen.scale).min() >= 0.89
+
+
+def assert_clean(source: Scene, sizes: Sizes) -> Layout:
+    plan = plan_atlas(source, settings(), sizes, pictures())
     result = prune(place(source, plan, pictures()))
     layout = plan.atlases[0].layout
     level = pictures().decode(result.images[0]).astype(np.float64)
@@ -65,6 +84,7 @@ def test_padding_never_bleeds(finest: int) -> None:
         np.testing.assert_allclose(bilinear(level, uvs), wanted, atol=1)
         level = halved(level)
     assert level.shape[0] == layout.size[1] // layout.cell // 2
+    return layout
 
 
 def test_what_had_to_give_is_equally_sharp() -> None:
