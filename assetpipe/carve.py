@@ -48,6 +48,9 @@ from assetpipe.textures import TextureCache, decoded, image_info
 
 ASTRAY = 1.25
 """Times the error that was asked for: beyond, a level says how far it strays."""
+NEAREST = 0.25
+"""Of an asset's sphere is on a level's screen when it is seen nearest: nobody fills the screen with the end of a stick,
+and levels' screens are two to four times apart, so that whoever comes nearer sees the next finer level."""
 NOTHING_KEPT = Kept()
 SAYING = RLock()
 """Levels are encoded at the same time; who listens hears one event after the other."""
@@ -171,7 +174,7 @@ def _prepared(job: Job, source: Source, textures: TextureCache, kept: Kept) -> t
         outlines = beside.submit(keep_outlines, scene, [level.screen_px for _, level in job.config.fine_to_coarse])
         prepared = prepare(scene, job.config.geometry)
         bounds = scene_bounds(prepared)
-        merged = _merged(job, _seen(job, prepared), textures)
+        merged = _merged(job, _seen(job, prepared), textures, bounds)
     digest = scene_digest(merged.scene, kept.digests) if kept.shelf else ""
     said = merged.scene.repairs, merged.scene.warnings, merged.notes
     record = source_record(source, triangles)
@@ -179,7 +182,14 @@ def _prepared(job: Job, source: Source, textures: TextureCache, kept: Kept) -> t
 
 
 def pixel(level: Level, bounds: Bounds) -> float:
-    """Metres that one pixel spans when the asset is `screen_px` high on screen."""
+    """Metres that one pixel spans when the asset fills `screen_px`, seen from that of its six sides which shows it
+    largest: a racket from its end, where half a pixel of its sphere is more than a whole one."""
+    _, widest, _ = sorted(high - low for low, high in zip(bounds.min, bounds.max, strict=True))
+    return max(widest, NEAREST * 2 * bounds.radius) / level.screen_px
+
+
+def coarsest_pixel(level: Level, bounds: Bounds) -> float:
+    """The same when all of it stays on screen however it is turned: the coarsest mip levels are seen then."""
     return 2 * bounds.radius / level.screen_px
 
 
@@ -190,12 +200,13 @@ def _seen(job: Job, scene: Scene) -> Scene:
     return remove_hidden(scene).scene
 
 
-def _merged(job: Job, scene: Scene, textures: TextureCache) -> Merged:
+def _merged(job: Job, scene: Scene, textures: TextureCache, bounds: Bounds) -> Merged:
     if job.config.textures.atlas == "never":
         return Merged(scene)
     job.say("step", f"merging {len(scene.materials):,} material{'s'[: len(scene.materials) != 1]}", 0.09)
     sides = [level.texture_px for level in job.config.levels.values()]
-    return merge(scene, job.config.textures, Sizes(max(sides), min(sides)), _pictures(textures))
+    coarsest = max(coarsest_pixel(level, bounds) for level in job.config.levels.values())
+    return merge(scene, job.config.textures, Sizes(max(sides), min(sides), coarsest), _pictures(textures))
 
 
 def _pictures(textures: TextureCache) -> Pictures:
@@ -228,7 +239,7 @@ def _rebaked(
     if settings.bake == "never":
         return levels
     sides = [level.texture_px for _, level in job.config.fine_to_coarse]
-    pixels = [pixel(level, prepared.bounds) for _, level in job.config.fine_to_coarse]
+    pixels = [coarsest_pixel(level, prepared.bounds) for _, level in job.config.fine_to_coarse]
     asked = Asked(settings.bake == "always", settings.bake_degrees, sides, pick(job.device), pixels)
     made_from = [prepared.scene, decimated_digest(levels, kept.digests)] if kept.shelf else []
     key = stage_key("rebake", of=made_from, asked=[asked.always, asked.degrees, sides, pixels, told(asked.device)])
