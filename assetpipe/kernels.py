@@ -8,13 +8,12 @@ arrays by value; without the raised inlining threshold of its own default a swee
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -23,7 +22,6 @@ from typing import Any
 import warp as wp
 
 from assetpipe.caches import kernel_folder
-from assetpipe.scratch import scratch
 
 log = logging.getLogger("assetpipe")
 LOADING = RLock()
@@ -34,6 +32,9 @@ EXACT: dict[str, Any] = {
     "fast_math": False,
     "cpu_compiler_flags": "-ffp-contract=off -mllvm=-inline-threshold=9000",
 }
+WHOLE: dict[str, Any] = {**EXACT, "cpu_compiler_flags": "-ffp-contract=off -mllvm=-inline-threshold=40000"}
+"""For a kernel whose functions are so large that they would be called, the struct copied each time (a tenth of a
+sweep's instructions); a second more to compile."""
 
 
 @cache
@@ -77,10 +78,8 @@ def load(module: str) -> None:
 
 
 def _beside(folder: Path) -> Path:
-    """A folder that can be written to, in which all that is in the other seems to be, until we end."""
-    until_we_end = ExitStack()
-    atexit.register(until_we_end.close)
-    own = until_we_end.enter_context(scratch("kernels"))
+    """A folder that can be written to, in which all that is in the other seems to be."""
+    own = Path(tempfile.mkdtemp(prefix="assetpipe-kernels-"))
     with suppress(OSError):
         for entry in folder.iterdir():
             (own / entry.name).symlink_to(entry)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.geometry.kernels.cells import get, ring
 from assetpipe.geometry.kernels.quadrics import slope, value
-from assetpipe.geometry.kernels.records import RING, Mesh
-from assetpipe.geometry.kernels.rings import after
+from assetpipe.geometry.kernels.records import RING, W1, W2, WEDGE, Mesh
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -21,8 +21,8 @@ wp.set_module_options(EXACT)
 @wp.func
 def share(m: Mesh, a: int, b: int) -> wp.float64:
     """Of wedge b in what a and b become."""
-    wa = wp.float64(m.weight[a])
-    wb = wp.float64(m.weight[b])
+    wa = wp.float64(get(m.weight, a))
+    wb = wp.float64(get(m.weight, b))
     if wa + wb > wp.float64(0.0):
         return wb / (wa + wb)
     return wp.float64(0.5)
@@ -54,11 +54,11 @@ def on_edge(p: wp.vec2d, a: wp.vec2d, b: wp.vec2d) -> wp.vec2d:
 
 
 @wp.func
-def within_face(m: Mesh, c: int, k: int, p: wp.vec2d) -> wp.vec2d:
-    """The point of a face in texture space nearest to p; p itself inside."""
-    A = stored(m, m.wedge[c], k)
-    B = stored(m, m.wedge[after(c)], k)
-    C = stored(m, m.wedge[after(after(c))], k)
+def within_face(m: Mesh, i: int, k: int, p: wp.vec2d) -> wp.vec2d:
+    """The point in texture space nearest to p of the face in row i of the ring; p itself inside."""
+    A = stored(m, ring(m, i, WEDGE), k)
+    B = stored(m, ring(m, i, W1), k)
+    C = stored(m, ring(m, i, W2), k)
     zero = wp.float64(0.0)
     one = turn(B - A, p - A)
     two = turn(C - B, p - B)
@@ -88,16 +88,15 @@ def texture(m: Mesh, k: int, a: int, b: int, oa: wp.vec3d, ob: wp.vec3d, n: int,
     best = stored(m, a, k)
     far = wp.length_sq(best - p)
     for i in range(n + nu):
-        c = m.ring[wp.where(i < n, i, RING + i - n)]
-        theirs = m.wedge[c] == a
-        if m.wedge[c] == b:
-            theirs = True
-        if theirs:
-            q = within_face(m, c, k, p)
-            off = wp.length_sq(q - p)
-            if off < far:
-                far = off
-                best = q
-                if off == wp.float64(0.0):
-                    break
+        row = wp.where(i < n, i, RING + i - n)
+        w = ring(m, row, WEDGE)
+        if w != a and w != b:
+            continue
+        q = within_face(m, row, k, p)
+        off = wp.length_sq(q - p)
+        if off < far:
+            far = off
+            best = q
+            if off == wp.float64(0.0):
+                break
     return best

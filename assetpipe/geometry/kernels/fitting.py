@@ -5,10 +5,27 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.geometry.kernels.cells import get, near, ring
 from assetpipe.geometry.kernels.charts import stored, texture, turn
 from assetpipe.geometry.kernels.quadrics import position
-from assetpipe.geometry.kernels.records import A0, A1, B0, B1, INNER, RING, SORT, VERTEX, Mesh
-from assetpipe.geometry.kernels.rings import after, gather, is_inside, joinable
+from assetpipe.geometry.kernels.records import (
+    A0,
+    A1,
+    AT,
+    B0,
+    B1,
+    INNER,
+    RING,
+    SORT,
+    V1,
+    V2,
+    VERTEX,
+    W1,
+    W2,
+    WEDGE,
+    Mesh,
+)
+from assetpipe.geometry.kernels.rings import is_inside, joinable
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -26,10 +43,10 @@ globe lock each other: 5,700 of the last 9,000 triangles of the sample scan."""
 
 
 @wp.func
-def is_turned(m: Mesh, c: int, q: wp.vec3d, p: wp.vec3d) -> bool:
-    """Whether the face of corner c turns over or collapses when the corner moves from q to p."""
-    A = position(m, m.vertex[after(c)])
-    B = position(m, m.vertex[after(after(c))])
+def is_turned(m: Mesh, a: int, b: int, q: wp.vec3d, p: wp.vec3d) -> bool:
+    """Whether a face with the vertices a and b turns over or collapses when its third moves from q to p."""
+    A = position(m, a)
+    B = position(m, b)
     e = B - A
     was = wp.cross(A - q, e)
     new = wp.cross(A - p, e)
@@ -48,11 +65,11 @@ def is_turned(m: Mesh, c: int, q: wp.vec3d, p: wp.vec3d) -> bool:
 
 
 @wp.func
-def is_folded(m: Mesh, c: int, k: int, new: wp.vec2d) -> bool:
-    """Whether the face of corner c flips in texture set k when the corner goes to `new`."""
-    A = stored(m, m.wedge[after(c)], k)
-    e = stored(m, m.wedge[after(after(c))], k) - A
-    was = turn(e, stored(m, m.wedge[c], k) - A)
+def is_folded(m: Mesh, i: int, k: int, new: wp.vec2d) -> bool:
+    """Whether the face in row i of the ring flips in texture set k when its corner goes to `new`."""
+    A = stored(m, ring(m, i, W1), k)
+    e = stored(m, ring(m, i, W2), k) - A
+    was = turn(e, stored(m, ring(m, i, WEDGE), k) - A)
     return was * turn(e, new - A) <= wp.float64(0.0) and was != wp.float64(0.0)
 
 
@@ -60,10 +77,9 @@ def is_folded(m: Mesh, c: int, k: int, new: wp.vec2d) -> bool:
 def keeps_shape(m: Mesh, base: int, n: int, other: int, q: wp.vec3d, p: wp.vec3d) -> bool:
     """Whether the faces of one end may follow it from q to p, the edge's left out."""
     for i in range(n):
-        c = m.ring[base + i]
-        if m.vertex[after(c)] == other or m.vertex[after(after(c))] == other:
-            continue
-        if is_turned(m, c, q, p):
+        a = ring(m, base + i, V1)
+        b = ring(m, base + i, V2)
+        if a != other and b != other and is_turned(m, a, b, q, p):
             return False
     return True
 
@@ -72,45 +88,40 @@ def keeps_shape(m: Mesh, base: int, n: int, other: int, q: wp.vec3d, p: wp.vec3d
 def keeps_texture(m: Mesh, base: int, other: int, s: int, k: int, n: int, nu: int, o: wp.vec3d, away: wp.vec3d) -> bool:
     """Whether they may in texture set k, when this end goes by o and the other by `away`."""
     size = int(n)
-    first = m.near[s, A0]
-    second = m.near[s, A1]
-    mate = m.near[s, B0]
-    second_mate = m.near[s, B1]
+    first = near(m, s, A0)
+    second = near(m, s, A1)
+    mate = near(m, s, B0)
+    second_mate = near(m, s, B1)
     if base > 0:
         size = int(nu)
-        first = m.near[s, B0]
-        second = m.near[s, B1]
-        mate = m.near[s, A0]
-        second_mate = m.near[s, A1]
+        first = near(m, s, B0)
+        second = near(m, s, B1)
+        mate = near(m, s, A0)
+        second_mate = near(m, s, A1)
+    new = wp.vec2d(wp.float64(0.0), wp.float64(0.0))
+    known = wp.int32(-1)
     held = wp.int32(n)
     held_u = wp.int32(nu)
-    if ((int(m.kind[other]) | int(m.kind[m.vertex[m.ring[base]]])) & SORT) == INNER:
+    if ((int(get(m.kind, other)) | int(get(m.kind, get(m.vertex, ring(m, base, AT))))) & SORT) == INNER:
         held = wp.int32(0)  # within a chart nothing leaves the ring but by a fold
         held_u = wp.int32(0)
-    known = wp.int32(-1)
-    new = wp.vec2d(wp.float64(0.0), wp.float64(0.0))
-    for i in range(size):
-        c = m.ring[base + i]
-        if m.vertex[after(c)] != other and m.vertex[after(after(c))] != other:
-            w = m.wedge[c]
-            if w != known:  # most rings have a single wedge
-                if w == first:
-                    new = texture(m, k, w, mate, o, away, held, held_u)
-                elif w == second:
-                    new = texture(m, k, w, second_mate, o, away, held, held_u)
-                else:
-                    new = texture(m, k, w, -1, o, away, held, held_u)
-                known = int(w)
-            if is_folded(m, c, k, new):
-                return False
+    for i in range(base, base + size):
+        if ring(m, i, V1) == other or ring(m, i, V2) == other:
+            continue
+        w = ring(m, i, WEDGE)
+        if w != known:  # most rings have a single wedge
+            partner = wp.where(w == first, mate, wp.where(w == second, second_mate, -1))
+            new = texture(m, k, w, partner, o, away, held, held_u)
+            known = int(w)
+        if is_folded(m, i, k, new):
+            return False
     return True
 
 
 @wp.func
-def fits(m: Mesh, v: int, s: int, n: int, k: int, clock: int, x: wp.vec3d, low: int, high: int) -> int:
+def fits(m: Mesh, v: int, s: int, n: int, nu: int, k: int, clock: int, x: wp.vec3d, low: int, high: int) -> int:
     """YES, NO, or OUTSIDE when that is not for this block to say."""
-    u = m.near[s, VERTEX]
-    nu = gather(m, u, RING, RING)
+    u = near(m, s, VERTEX)
     if nu < 0:
         return NO
     if not is_inside(m, RING, nu, low, high):

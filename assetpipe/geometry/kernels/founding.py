@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.geometry.kernels.cells import get, put, ring
 from assetpipe.geometry.kernels.quadrics import Quadric, position, slope, value
-from assetpipe.geometry.kernels.records import AREA, Mesh
-from assetpipe.geometry.kernels.rings import after, gather, is_rim, kind_of, neighbours, on_curve
+from assetpipe.geometry.kernels.records import AREA, CORNER, V1, V2, W1, W2, WEDGE, Mesh
+from assetpipe.geometry.kernels.rings import gather, is_rim, kind_of, neighbours, on_curve
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -59,23 +60,23 @@ def stiffness(e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d) -> wp.float64:
 
 @wp.func
 def add_gradients(
-    m: Mesh, c: int, q: Quadric, e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d, area: wp.float64
+    m: Mesh, i: int, q: Quadric, e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d, area: wp.float64
 ) -> Quadric:
-    """Sum the slopes of the attributes over the face of corner c into its wedge, their squares into q."""
-    w = m.wedge[c]
-    w1 = m.wedge[after(c)]
-    w2 = m.wedge[after(after(c))]
+    """Sum the slopes of the attributes over the face in row i of the ring into its wedge, their squares into q."""
+    w = ring(m, i, WEDGE)
+    w1 = ring(m, i, W1)
+    w2 = ring(m, i, W2)
     stiff = wp.float64(1.0) / stiffness(e1, e2, normal)
     along1 = wp.cross(e2, normal) * stiff
     along2 = wp.cross(normal, e1) * stiff
     for j in range(m.steering):
         s = value(m, w, j)
         g = along1 * (value(m, w1, j) - s) + along2 * (value(m, w2, j) - s)
-        q = add_outer(q, g, area * m.mu[j])
-        a = m.solved[w, j]
+        q = add_outer(q, g, area * get(m.mu, j))
+        a = get(m.solved, w * m.steering + j)
         for i in range(3):
             a[i] = a[i] + wp.float32(g[i] * area)
-        m.solved[w, j] = a
+        put(m.solved, w * m.steering + j, a)
     return q
 
 
@@ -83,19 +84,19 @@ def add_gradients(
 def average_wedges(m: Mesh, n: int, q: Quadric) -> Quadric:
     """Sums of slopes become means; what they explain leaves q: it keeps how far the faces stray from their mean."""
     for i in range(n):
-        w = m.wedge[m.ring[i]]
-        area = wp.float64(m.weight[w])
+        w = ring(m, i, WEDGE)
+        area = wp.float64(get(m.weight, w))
         if area > wp.float64(0.0):
             for j in range(m.steering):
-                a = m.solved[w, j]
+                a = get(m.solved, w * m.steering + j)
                 for k in range(3):
                     a[k] = wp.float32(wp.float64(a[k]) / area)
-                m.solved[w, j] = a
-                q = add_outer(q, slope(m, w, j), -area * m.mu[j])
-            m.weight[w] = -m.weight[w]  # done
+                put(m.solved, w * m.steering + j, a)
+                q = add_outer(q, slope(m, w, j), -area * get(m.mu, j))
+            put(m.weight, w, -get(m.weight, w))  # done
     for i in range(n):
-        w = m.wedge[m.ring[i]]
-        m.weight[w] = wp.abs(m.weight[w])
+        w = ring(m, i, WEDGE)
+        put(m.weight, w, wp.abs(get(m.weight, w)))
     return q
 
 
@@ -118,9 +119,8 @@ def sum_planes(m: Mesh, v: int, n: int, clock: int):
     q = Quadric()
     total = wp.float64(0.0)
     for i in range(n):
-        c = m.ring[i]
-        a = m.vertex[after(c)]
-        b = m.vertex[after(after(c))]
+        a = ring(m, i, V1)
+        b = ring(m, i, V2)
         e1 = position(m, a) - at
         e2 = position(m, b) - at
         normal = wp.cross(e1, e2)
@@ -129,14 +129,14 @@ def sum_planes(m: Mesh, v: int, n: int, clock: int):
             area = length * wp.float64(0.5)
             unit = normal / length
             total = total + area
-            w = m.wedge[c]
-            m.weight[w] = m.weight[w] + wp.float32(area)
+            w = ring(m, i, WEDGE)
+            put(m.weight, w, get(m.weight, w) + wp.float32(area))
             q = add_outer(q, unit, area)
-            q = add_gradients(m, c, q, e1, e2, normal, area)
-            q = hold(m, m.slot[a] - clock, q, e1, unit)
-            q = hold(m, m.slot[b] - clock, q, e2, unit)
+            q = add_gradients(m, i, q, e1, e2, normal, area)
+            q = hold(m, get(m.slot, a) - clock, q, e1, unit)
+            q = hold(m, get(m.slot, b) - clock, q, e2, unit)
     q = average_wedges(m, n, q)
-    r = m.record[v]
+    r = get(m.record, v)
     r[3] = wp.float32(q.xx)
     r[4] = wp.float32(q.xy)
     r[5] = wp.float32(q.xz)
@@ -144,7 +144,7 @@ def sum_planes(m: Mesh, v: int, n: int, clock: int):
     r[7] = wp.float32(q.yz)
     r[8] = wp.float32(q.zz)
     r[AREA] = wp.float32(total)
-    m.record[v] = r
+    put(m.record, v, r)
 
 
 @wp.kernel
@@ -152,11 +152,11 @@ def found(m: Mesh, first: int, last: int):
     """Quadrics about each vertex (b and c are 0 there), wedges and kinds, for vertices from `first` to before `last`.
     Writes only what belongs to them, so that ranges may run side by side, each with scratch of its own."""
     for v in range(first, last):
-        n = gather(m, v, 0, m.ring.shape[0])
-        m.kind[v] = wp.int8(2)
+        n = gather(m, v, 0, m.ring.shape[0] / CORNER)
+        put(m.kind, v, wp.int8(2))
         if n > 0:
-            clock = int(m.counts[2])
+            clock = int(get(m.counts, 2))
             k = neighbours(m, n, clock)
-            m.counts[2] = m.counts[2] + wp.int64(k)
-            m.kind[v] = wp.int8(kind_of(m, k))
+            put(m.counts, 2, get(m.counts, 2) + wp.int64(k))
+            put(m.kind, v, wp.int8(kind_of(m, k)))
             sum_planes(m, v, n, clock)

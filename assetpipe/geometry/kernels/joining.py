@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.geometry.kernels.cells import get, near, put, ring
 from assetpipe.geometry.kernels.charts import texture
 from assetpipe.geometry.kernels.quadrics import error_at, joined, position, slope, times, value
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,
     AREA,
+    AT,
     B0,
     B1,
     DEAD,
@@ -18,12 +20,15 @@ from assetpipe.geometry.kernels.records import (
     RIM,
     RING,
     SORT,
+    V1,
+    V2,
     VALUE,
     VERTEX,
+    WEDGE,
     C,
     Mesh,
 )
-from assetpipe.geometry.kernels.rings import after, gather
+from assetpipe.geometry.kernels.rings import after
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -32,8 +37,8 @@ wp.set_module_options(EXACT)
 @wp.func
 def nearer(m: Mesh, a: int, b: int, p: wp.vec3d) -> int:
     """Which of two wedges of the source lies nearer to p."""
-    da = wp.vec3d((m.places[m.place[a]] - m.centre) * m.scale) - p
-    db = wp.vec3d((m.places[m.place[b]] - m.centre) * m.scale) - p
+    da = wp.vec3d((get(m.places, get(m.place, a)) - m.centre) * m.scale) - p
+    db = wp.vec3d((get(m.places, get(m.place, b)) - m.centre) * m.scale) - p
     if wp.dot(db, db) < wp.dot(da, da):
         return b
     return a
@@ -41,22 +46,22 @@ def nearer(m: Mesh, a: int, b: int, p: wp.vec3d) -> int:
 
 @wp.func
 def within(m: Mesh, j: int, value: wp.float64) -> wp.float32:
-    return wp.clamp(wp.float32(value), m.low[j], m.high[j])
+    return wp.clamp(wp.float32(value), get(m.low, j), get(m.high, j))
 
 
 @wp.func
 def write_texture(m: Mesh, w: int, k: int, at: wp.vec2d):
     """The value of wedge w in texture set k; the slope stays."""
     for i in range(2):
-        a = m.solved[w, 2 * k + i]
-        m.solved[w, 2 * k + i] = wp.vec4f(a[0], a[1], a[2], within(m, 2 * k + i, at[i]))
+        a = get(m.solved, w * m.steering + 2 * k + i)
+        put(m.solved, w * m.steering + 2 * k + i, wp.vec4f(a[0], a[1], a[2], within(m, 2 * k + i, at[i])))
 
 
 @wp.func
 def join_wedges(m: Mesh, a: int, b: int, x: wp.vec3d, d: wp.vec3d, p: wp.vec3d, n: int, nu: int):
     """Wedge a, at v, takes in wedge b, at offset d from it, and goes to offset x."""
-    wa = wp.float64(m.weight[a])
-    wb = wp.float64(m.weight[b])
+    wa = wp.float64(get(m.weight, a))
+    wb = wp.float64(get(m.weight, b))
     along = wp.clamp(wp.dot(x, d) / wp.max(wp.dot(d, d), wp.float64(1.0e-300)), wp.float64(0.0), wp.float64(1.0))
     t = along
     if wa + wb > wp.float64(0.0):
@@ -72,28 +77,28 @@ def join_wedges(m: Mesh, a: int, b: int, x: wp.vec3d, d: wp.vec3d, p: wp.vec3d, 
         g = ga * (one - t) + gb * t
         at = within(m, j, va * (one - t) + vb * t)
         if j < 2 * m.textures:
-            at = m.solved[a, j][VALUE]
-        m.solved[a, j] = wp.vec4f(wp.float32(g[0]), wp.float32(g[1]), wp.float32(g[2]), at)
+            at = get(m.solved, a * m.steering + j)[VALUE]
+        put(m.solved, a * m.steering + j, wp.vec4f(wp.float32(g[0]), wp.float32(g[1]), wp.float32(g[2]), at))
     for j in range(m.carrying):
-        va = wp.float64(m.carried[a, j])
-        vb = wp.float64(m.carried[b, j])
-        m.carried[a, j] = within(m, m.steering + j, va * (one - along) + vb * along)
-    m.weight[a] = wp.float32(wa + wb)
-    m.seed[a] = nearer(m, m.seed[a], m.seed[b], p)
+        va = wp.float64(get(m.carried, a * m.carrying + j))
+        vb = wp.float64(get(m.carried, b * m.carrying + j))
+        put(m.carried, a * m.carrying + j, within(m, m.steering + j, va * (one - along) + vb * along))
+    put(m.weight, a, wp.float32(wa + wb))
+    put(m.seed, a, nearer(m, get(m.seed, a), get(m.seed, b), p))
 
 
 @wp.func
 def move_wedge(m: Mesh, base: int, i: int, w: int, o: wp.vec3d, n: int, nu: int):
     """Once, though several corners of the ring have it."""
     for j in range(i):
-        if m.wedge[m.ring[base + j]] == w:
+        if ring(m, base + j, WEDGE) == w:
             return
     for k in range(m.textures):
         write_texture(m, w, k, texture(m, k, w, -1, o, o, n, nu))
     for j in range(2 * m.textures, m.steering):
-        a = m.solved[w, j]
+        a = get(m.solved, w * m.steering + j)
         at = within(m, j, wp.float64(a[VALUE]) + wp.dot(slope(m, w, j), o))
-        m.solved[w, j] = wp.vec4f(a[0], a[1], a[2], at)
+        put(m.solved, w * m.steering + j, wp.vec4f(a[0], a[1], a[2], at))
 
 
 @wp.func
@@ -103,9 +108,9 @@ def move_wedges(m: Mesh, base: int, s: int, both: int, o: wp.vec3d, n: int, nu: 
         return
     size = wp.where(base > 0, nu, n)
     for i in range(size):
-        w = m.wedge[m.ring[base + i]]
-        paired = w == m.near[s, A0] or w == m.near[s, B0]
-        if both != 0 and (w == m.near[s, A1] or w == m.near[s, B1]):
+        w = ring(m, base + i, WEDGE)
+        paired = w == near(m, s, A0) or w == near(m, s, B0)
+        if both != 0 and (w == near(m, s, A1) or w == near(m, s, B1)):
             paired = True
         if not paired:
             move_wedge(m, base, i, w, o, n, nu)
@@ -114,9 +119,9 @@ def move_wedges(m: Mesh, base: int, s: int, both: int, o: wp.vec3d, n: int, nu: 
 @wp.func
 def move_record(m: Mesh, v: int, s: int, p: wp.vec3d, d: wp.vec3d):
     """The record of v takes in its neighbour's and moves to p."""
-    u = m.near[s, VERTEX]
+    u = near(m, s, VERTEX)
     q = joined(m, v, s, d)
-    r = m.record[v]
+    r = get(m.record, v)
     at = wp.vec3d(wp.float64(r[0]), wp.float64(r[1]), wp.float64(r[2]))
     for i in range(3):
         r[i] = wp.float32(p[i])
@@ -132,11 +137,11 @@ def move_record(m: Mesh, v: int, s: int, p: wp.vec3d, d: wp.vec3d):
     r[10] = wp.float32(b[1])
     r[11] = wp.float32(b[2])
     r[C] = wp.float32(error_at(q, x))
-    r[AREA] = r[AREA] + m.record[u][AREA]
-    r[DOUBT] = wp.max(r[DOUBT], m.record[u][DOUBT])
-    m.record[v] = r
-    m.key[v] = wp.float32(0.0)
-    m.key[u] = wp.float32(DEAD)
+    r[AREA] = r[AREA] + get(m.record, u)[AREA]
+    r[DOUBT] = wp.max(r[DOUBT], get(m.record, u)[DOUBT])
+    put(m.record, v, r)
+    put(m.key, v, wp.float32(0.0))
+    put(m.key, u, wp.float32(DEAD))
 
 
 @wp.func
@@ -145,42 +150,42 @@ def relink(m: Mesh, v: int, u: int, n: int, s: int, last: int, base: int, both: 
     end = int(last)
     other = wp.where(base > 0, v, u)
     for i in range(n):
-        c = m.ring[base + i]
-        a = after(c)
-        b = after(a)
-        if m.vertex[c] >= 0 and (m.vertex[a] == other or m.vertex[b] == other):
-            m.vertex[c] = -1
-            m.vertex[a] = -1
-            m.vertex[b] = -1
-            m.counts[0] = m.counts[0] - wp.int64(m.copies[c / 3])
-        if m.vertex[c] >= 0:
+        c = ring(m, base + i, AT)
+        if ring(m, base + i, V1) == other or ring(m, base + i, V2) == other:
+            if base == 0:
+                a = after(c)
+                put(m.vertex, c, -1)
+                put(m.vertex, a, -1)
+                put(m.vertex, after(a), -1)
+                put(m.counts, 0, get(m.counts, 0) - wp.int64(m.copies[c / 3]))
+        else:
             if base > 0:
-                m.vertex[c] = v
-                if m.wedge[c] == m.near[s, B0]:
-                    m.wedge[c] = m.near[s, A0]
-                elif both != 0 and m.wedge[c] == m.near[s, B1]:
-                    m.wedge[c] = m.near[s, A1]
+                put(m.vertex, c, v)
+                w = ring(m, base + i, WEDGE)
+                if w == near(m, s, B0):
+                    put(m.wedge, c, near(m, s, A0))
+                elif both != 0 and w == near(m, s, B1):
+                    put(m.wedge, c, near(m, s, A1))
             if end < 0:
-                m.head[v] = c
+                put(m.head, v, c)
             else:
-                m.next[end] = c
-            m.next[c] = -1
+                put(m.next, end, c)
+            put(m.next, c, -1)
             end = c
     return end
 
 
 @wp.func
-def join(m: Mesh, v: int, s: int, n: int, x: wp.vec3d):
-    u = m.near[s, VERTEX]
-    nu = gather(m, u, RING, RING)
+def join(m: Mesh, v: int, s: int, n: int, nu: int, x: wp.vec3d):
+    u = near(m, s, VERTEX)
     q = position(m, v)
     r = position(m, u)
     d = r - q
     p = q + x
-    a0 = m.near[s, A0]
-    b0 = m.near[s, B0]
-    a1 = m.near[s, A1]
-    b1 = m.near[s, B1]
+    a0 = near(m, s, A0)
+    b0 = near(m, s, B0)
+    a1 = near(m, s, A1)
+    b1 = near(m, s, B1)
     both = wp.int32(0)
     if a1 >= 0 and a1 != a0 and b1 != b0:
         both = 1
@@ -190,12 +195,12 @@ def join(m: Mesh, v: int, s: int, n: int, x: wp.vec3d):
     join_wedges(m, a0, b0, x, d, p, n, nu)
     if both != 0:
         join_wedges(m, a1, b1, x, d, p, n, nu)
-    m.head[v] = -1
+    put(m.head, v, -1)
     end = relink(m, v, u, n, s, -1, 0, both)
     relink(m, v, u, nu, s, end, RING, both)
-    m.head[u] = -1
-    m.heir[u] = v
-    kv = int(m.kind[v])
-    ku = int(m.kind[u])
-    m.kind[v] = wp.int8(wp.max(kv & SORT, ku & SORT) | ((kv | ku) & RIM))
-    m.counts[1] = m.counts[1] + wp.int64(1)
+    put(m.head, u, -1)
+    put(m.heir, u, v)
+    kv = int(get(m.kind, v))
+    ku = int(get(m.kind, u))
+    put(m.kind, v, wp.int8(wp.max(kv & SORT, ku & SORT) | ((kv | ku) & RIM)))
+    put(m.counts, 1, get(m.counts, 1) + wp.int64(1))

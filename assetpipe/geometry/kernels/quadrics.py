@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.geometry.kernels.cells import get, near
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,
@@ -60,19 +61,19 @@ class Quadric:
 
 @wp.func
 def position(m: Mesh, v: int) -> wp.vec3d:
-    r = m.record[v]
+    r = get(m.record, v)
     return wp.vec3d(wp.float64(r[0]), wp.float64(r[1]), wp.float64(r[2]))
 
 
 @wp.func
 def slope(m: Mesh, w: int, j: int) -> wp.vec3d:
-    a = m.solved[w, j]
+    a = get(m.solved, w * m.steering + j)
     return wp.vec3d(wp.float64(a[0]), wp.float64(a[1]), wp.float64(a[2]))
 
 
 @wp.func
 def value(m: Mesh, w: int, j: int) -> wp.float64:
-    return wp.float64(m.solved[w, j][VALUE])
+    return wp.float64(get(m.solved, w * m.steering + j)[VALUE])
 
 
 @wp.func
@@ -88,7 +89,7 @@ def times(q: Quadric, x: wp.vec3d) -> wp.vec3d:
 @wp.func
 def read_quadric(m: Mesh, v: int) -> Quadric:
     """Of one vertex, about itself."""
-    r = m.record[v]
+    r = get(m.record, v)
     q = Quadric()
     q.xx = wp.float64(r[3])
     q.xy = wp.float64(r[4])
@@ -105,7 +106,7 @@ def read_quadric(m: Mesh, v: int) -> Quadric:
 def joined(m: Mesh, v: int, s: int, d: wp.vec3d) -> Quadric:
     """Of v and its neighbour in row s, at offset d, about v."""
     q = read_quadric(m, v)
-    other = read_quadric(m, m.near[s, VERTEX])
+    other = read_quadric(m, near(m, s, VERTEX))
     Ad = times(other, d)
     xx = q.xx + other.xx
     xy = q.xy + other.xy
@@ -116,17 +117,18 @@ def joined(m: Mesh, v: int, s: int, d: wp.vec3d) -> Quadric:
     b = q.b + other.b - Ad
     c = q.c + other.c + wp.dot(d, Ad) - wp.float64(2.0) * wp.dot(other.b, d)
     for side in range(2):
-        i = m.near[s, A0 + 2 * side]
-        j = m.near[s, B0 + 2 * side]
+        i = near(m, s, A0 + 2 * side)
+        j = near(m, s, B0 + 2 * side)
         if i >= 0:
-            wi = wp.float64(m.weight[i])
-            wj = wp.float64(m.weight[j])
+            wi = wp.float64(get(m.weight, i))
+            wj = wp.float64(get(m.weight, j))
             h = wi * wj / wp.max(wi + wj, wp.float64(1.0e-300))
             for n in range(m.steering):
                 g = slope(m, j, n)
                 e = value(m, i, n) - value(m, j, n) + wp.dot(g, d)
                 g = slope(m, i, n) - g
-                hg = g * (h * m.mu[n])
+                share = h * get(m.mu, n)
+                hg = g * share
                 xx += hg[0] * g[0]
                 xy += hg[0] * g[1]
                 xz += hg[0] * g[2]
@@ -134,7 +136,7 @@ def joined(m: Mesh, v: int, s: int, d: wp.vec3d) -> Quadric:
                 yz += hg[1] * g[2]
                 zz += hg[2] * g[2]
                 b += hg * e
-                c += h * m.mu[n] * e * e
+                c += share * e * e
     q.xx = xx
     q.xy = xy
     q.xz = xz
@@ -159,15 +161,15 @@ def freedom(m: Mesh, v: int, u: int, s: int) -> int:
     stage 2  any edge, at CROSSING times the cost, but for one that would pinch the surface between two borders
     stage 3  any edge
     """
-    kv = int(m.kind[v]) & SORT
-    ku = int(m.kind[u]) & SORT
+    kv = int(get(m.kind, v)) & SORT
+    ku = int(get(m.kind, u)) & SORT
     if kv == INNER and ku == INNER:
         return FREE
     if kv == INNER:
         return GO
     if ku == INNER:
         return STAY
-    if m.stage < 3 and not is_rim(m, s) and (int(m.kind[v]) & int(m.kind[u]) & RIM) != 0:
+    if m.stage < 3 and not is_rim(m, s) and (int(get(m.kind, v)) & int(get(m.kind, u)) & RIM) != 0:
         return REFUSED
     if on_curve(m, s):
         if kv == CURVE and ku == CURVE:
@@ -184,9 +186,9 @@ def freedom(m: Mesh, v: int, u: int, s: int) -> int:
 @wp.func
 def crossed(m: Mesh, s: int) -> bool:
     """A seam ends on this edge: one wedge at one end is two at the other."""
-    if m.near[s, A1] < 0:
+    if near(m, s, A1) < 0:
         return False
-    return m.near[s, A0] == m.near[s, A1] or m.near[s, B0] == m.near[s, B1]
+    return near(m, s, A0) == near(m, s, A1) or near(m, s, B0) == near(m, s, B1)
 
 
 @wp.func
@@ -218,32 +220,36 @@ def solve(q: Quadric, d: wp.vec3d) -> wp.vec3d:
 
 
 @wp.func
+def priced(m: Mesh, v: int, u: int, d: wp.vec3d, x: wp.vec3d, cost: wp.float64, where: int) -> vec5d:
+    """The plan that takes the edge d from v to u to x."""
+    area = wp.float64(get(m.record, v)[AREA]) + wp.float64(get(m.record, u)[AREA])
+    doubt = wp.float64(wp.max(get(m.record, v)[DOUBT], get(m.record, u)[DOUBT]))
+    squared = doubt * cost / wp.max(area, wp.float64(1.0e-30))
+    asked = cost + SHORT * area * wp.dot(d, d)
+    if where == END:
+        asked = asked * CROSSING
+    return vec5d(x[0], x[1], x[2], asked, squared)
+
+
+@wp.func
 def plan(m: Mesh, v: int, s: int) -> vec5d:
     """Offset from v of the joined vertex, its cost, and its squared error in length; a cost below 0 when refused."""
-    u = m.near[s, VERTEX]
+    u = near(m, s, VERTEX)
     zero = wp.vec3d(wp.float64(0.0), wp.float64(0.0), wp.float64(0.0))
     where = freedom(m, v, u, s)
     if where == REFUSED or (m.stage < 3 and crossed(m, s)):
         return vec5d(wp.float64(0.0), wp.float64(0.0), wp.float64(0.0), REFUSAL, wp.float64(0.0))
     d = position(m, u) - position(m, v)
     q = joined(m, v, s, d)
-    x = zero
-    cost = wp.max(q.c, wp.float64(0.0))
-    if where != STAY:
-        at_end = error_at(q, d)
-        if where == GO or at_end < cost:
-            cost = at_end
-            x = d
+    here = wp.max(q.c, wp.float64(0.0))
+    if where == STAY:
+        return priced(m, v, u, d, zero, here, where)
+    there = error_at(q, d)
     if where == FREE:
         best = solve(q, d)
-        at_best = error_at(q, best)
-        if at_best <= cost:
-            cost = at_best
-            x = best
-    area = wp.float64(m.record[v][AREA]) + wp.float64(m.record[u][AREA])
-    doubt = wp.float64(wp.max(m.record[v][DOUBT], m.record[u][DOUBT]))
-    squared = doubt * cost / wp.max(area, wp.float64(1.0e-30))
-    cost = cost + SHORT * area * wp.dot(d, d)
-    if where == END:
-        cost = cost * CROSSING
-    return vec5d(x[0], x[1], x[2], cost, squared)
+        cost = error_at(q, best)
+        if cost <= here and cost <= there:
+            return priced(m, v, u, d, best, cost, where)
+    if where == GO or there < here:
+        return priced(m, v, u, d, d, there, where)
+    return priced(m, v, u, d, zero, here, where)

@@ -48,7 +48,13 @@ WAITING = wp.constant(8)
 
 # columns of Mesh.near, one row per neighbour of the vertex that is visited
 VERTEX, OUT, IN, A0, B0, A1, B1, SHARED, OTHERS, MIXED = (wp.constant(i) for i in range(10))
-NEAR = 10
+NEAR = wp.constant(10)
+
+# columns of Mesh.ring, one row per corner: its number, its wedge; vertices and wedges of the two others of its face
+AT, WEDGE, V1, V2, W1, W2 = (wp.constant(i) for i in range(6))
+CORNER = wp.constant(6)
+PLAN = wp.constant(5)
+"""Numbers in a plan: see `plan`."""
 DEAD = 2.0**126
 LATER = 16.0
 """What the threshold grows by until an edge that strays beyond the gate is weighed again."""
@@ -68,8 +74,8 @@ class Mesh:
     kind: wp.array(dtype=wp.int8)  # (v,) INNER, CURVE or JUNCTION, and RIM
     record: wp.array(dtype=vec16f)  # (v,)
     key: wp.array(dtype=wp.float32)  # (v,) no edge that it owns costs less; an edge belongs to its lower vertex
-    solved: wp.array2d(dtype=wp.vec4f)  # (w, steering) attributes that steer the collapse: slope in space, and value
-    carried: wp.array2d(dtype=wp.float32)  # (w, k - steering) attributes that do not
+    solved: wp.array(dtype=wp.vec4f)  # (w * steering,) attributes that steer the collapse: slope in space, and value
+    carried: wp.array(dtype=wp.float32)  # (w * (k - steering),) attributes that do not
     weight: wp.array(dtype=wp.float32)  # (w,) area
     seed: wp.array(dtype=wp.int32)  # (w,) wedge of the source
     place: wp.array(dtype=wp.int32)  # (w of the source,) where it is:
@@ -77,9 +83,9 @@ class Mesh:
     mu: wp.array(dtype=wp.float64)  # (k,) squared weights of the attributes; the first `steering` are not 0
     low: wp.array(dtype=wp.float32)  # (k,) range of the source
     high: wp.array(dtype=wp.float32)
-    ring: wp.array(dtype=wp.int32)  # (2 * RING,) corners round the vertex visited and round its neighbour
-    near: wp.array2d(dtype=wp.int32)  # (2 * RING, NEAR)
-    choice: wp.array2d(dtype=wp.float64)  # (2 * RING, 5) plan of the edge to each neighbour
+    ring: wp.array(dtype=wp.int32)  # (2 * RING * CORNER,) round the vertex visited and round its neighbour
+    near: wp.array(dtype=wp.int32)  # (2 * RING * NEAR,)
+    choice: wp.array(dtype=wp.float64)  # (2 * RING * PLAN,) plan of the edge to each neighbour
     counts: wp.array(dtype=wp.int64)  # (4,) drawn triangles, collapses of this sweep, clock, refusals of this sweep
     worst: wp.array(dtype=wp.float64)  # (1,) largest squared error so far
     steering: wp.int32

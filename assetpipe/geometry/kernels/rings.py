@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.geometry.kernels.cells import get, near, put, ring, set_near, set_ring
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,
+    AT,
     B0,
     B1,
     CURVE,
@@ -20,7 +22,12 @@ from assetpipe.geometry.kernels.records import (
     RIM,
     RING,
     SHARED,
+    V1,
+    V2,
     VERTEX,
+    W1,
+    W2,
+    WEDGE,
     Mesh,
 )
 from assetpipe.kernels import EXACT
@@ -31,29 +38,36 @@ wp.set_module_options(EXACT)
 @wp.func
 def after(c: int) -> int:
     """The next corner of the same face."""
-    r = c + 1
-    if r % 3 == 0:
-        r = r - 3
-    return r
+    if c % 3 == 2:
+        return c - 2
+    return c + 1
 
 
 @wp.func
 def gather(m: Mesh, v: int, base: int, most: int) -> int:
-    """List the living corners at v from ring[base] on, forgetting the dead; -1 when there are more than `most`."""
+    """List the living corners at v from ring[base] on, each with the two other vertices of its face, forgetting the
+    dead; -1 when there are more than `most`."""
     n = wp.int32(0)
     last = wp.int32(-1)
-    c = int(m.head[v])
+    c = int(get(m.head, v))
     while c >= 0:
-        following = m.next[c]
-        if m.vertex[c] < 0:
+        following = get(m.next, c)
+        if get(m.vertex, c) < 0:
             if last < 0:
-                m.head[v] = following
+                put(m.head, v, following)
             else:
-                m.next[last] = following
+                put(m.next, last, following)
         else:
             if n == most:
                 return -1
-            m.ring[base + n] = c
+            a = after(c)
+            b = 9 * (c / 3) + 3 - c - a  # the third: those of face f are 3 f to 3 f + 2
+            set_ring(m, base + n, AT, c)
+            set_ring(m, base + n, WEDGE, get(m.wedge, c))
+            set_ring(m, base + n, V1, get(m.vertex, a))
+            set_ring(m, base + n, V2, get(m.vertex, b))
+            set_ring(m, base + n, W1, get(m.wedge, a))
+            set_ring(m, base + n, W2, get(m.wedge, b))
             n = n + 1
             last = c
         c = following
@@ -64,39 +78,36 @@ def gather(m: Mesh, v: int, base: int, most: int) -> int:
 def is_inside(m: Mesh, base: int, n: int, low: int, high: int) -> bool:
     """Whether all vertices round the n corners in ring[base] lie in the block from `low` to before `high`."""
     for i in range(n):
-        c = m.ring[base + i]
-        a = m.vertex[after(c)]
-        b = m.vertex[after(after(c))]
+        a = ring(m, base + i, V1)
+        b = ring(m, base + i, V2)
         if wp.min(a, b) < low or wp.max(a, b) >= high:
             return False
     return True
 
 
 @wp.func
-def note(m: Mesh, c: int, o: int, side: int, clock: int, known: int) -> int:
-    """Enter the edge from corner c to corner o of the same face into `near`; returns how many neighbours are known."""
-    x = m.vertex[o]
-    s = m.slot[x] - clock
-    k = int(known)
+def note(m: Mesh, x: int, a: int, b: int, side: int, clock: int, known: int) -> int:
+    """Enter the edge to vertex x, from wedge a to wedge b, into `near`; returns how many neighbours are known."""
+    s = get(m.slot, x) - clock
     if s < 0 or s >= known:
-        s = known
-        m.slot[x] = clock + s
-        m.near[s, VERTEX] = x
-        m.near[s, OUT] = 0
-        m.near[s, IN] = 0
-        m.near[s, A0] = m.wedge[c]
-        m.near[s, B0] = m.wedge[o]
-        m.near[s, A1] = -1
-        m.near[s, B1] = -1
-        m.near[s, SHARED] = 0
-        m.near[s, OTHERS] = 0
-        m.near[s, MIXED] = 0
-        k = k + 1
-    elif m.near[s, A1] < 0 and (m.near[s, A0] != m.wedge[c] or m.near[s, B0] != m.wedge[o]):
-        m.near[s, A1] = m.wedge[c]
-        m.near[s, B1] = m.wedge[o]
-    m.near[s, side] = m.near[s, side] + 1
-    return k
+        put(m.slot, x, clock + known)
+        set_near(m, known, VERTEX, x)
+        set_near(m, known, OUT, 0)
+        set_near(m, known, IN, 0)
+        set_near(m, known, A0, a)
+        set_near(m, known, B0, b)
+        set_near(m, known, A1, -1)
+        set_near(m, known, B1, -1)
+        set_near(m, known, SHARED, 0)
+        set_near(m, known, OTHERS, 0)
+        set_near(m, known, MIXED, 0)
+        set_near(m, known, side, 1)
+        return known + 1
+    if near(m, s, A1) < 0 and (near(m, s, A0) != a or near(m, s, B0) != b):
+        set_near(m, s, A1, a)
+        set_near(m, s, B1, b)
+    set_near(m, s, side, near(m, s, side) + 1)
+    return known
 
 
 @wp.func
@@ -104,23 +115,22 @@ def neighbours(m: Mesh, n: int, clock: int) -> int:
     """Fill `near` from the n corners in ring[0:n]."""
     k = wp.int32(0)
     for i in range(n):
-        c = m.ring[i]
-        a = after(c)
-        k = note(m, c, a, OUT, clock, k)
-        k = note(m, c, after(a), IN, clock, k)
+        w = ring(m, i, WEDGE)
+        k = note(m, ring(m, i, V1), w, ring(m, i, W1), OUT, clock, k)
+        k = note(m, ring(m, i, V2), w, ring(m, i, W2), IN, clock, k)
     return k
 
 
 @wp.func
 def is_rim(m: Mesh, s: int) -> bool:
-    return m.near[s, OUT] != 1 or m.near[s, IN] != 1
+    return near(m, s, OUT) != 1 or near(m, s, IN) != 1
 
 
 @wp.func
 def on_curve(m: Mesh, s: int) -> bool:
     """Whether a curve leaves v along this edge: a border, more than two faces, or two wedges at v. Two wedges at the
     other end alone are that end's concern: all round the pole of a globe, each edge to it has them."""
-    return is_rim(m, s) or (m.near[s, A1] >= 0 and m.near[s, A1] != m.near[s, A0])
+    return is_rim(m, s) or (near(m, s, A1) >= 0 and near(m, s, A1) != near(m, s, A0))
 
 
 @wp.func
@@ -140,12 +150,12 @@ def kind_of(m: Mesh, k: int) -> int:
 
 
 @wp.func
-def mark(m: Mesh, o: int, c: int, column: int, clock: int, k: int):
-    """Count a face of the neighbour u (corner c) with o, when o is a neighbour of v too."""
-    s = m.slot[m.vertex[o]] - clock
+def mark(m: Mesh, x: int, w: int, column: int, clock: int, k: int):
+    """Count a face of the neighbour u, at its wedge w, with vertex x, when x is a neighbour of v too."""
+    s = get(m.slot, x) - clock
     if s >= 0 and s < k:
-        m.near[s, column] = m.near[s, column] + 1
-        m.near[s, MIXED] = m.near[s, MIXED] ^ m.wedge[c]
+        set_near(m, s, column, near(m, s, column) + 1)
+        set_near(m, s, MIXED, near(m, s, MIXED) ^ w)
 
 
 @wp.func
@@ -153,18 +163,18 @@ def survey(m: Mesh, v: int, nu: int, clock: int, k: int) -> int:
     """Enter into `near` which neighbours u shares with v; returns how many faces the edge has."""
     faces = wp.int32(0)
     for i in range(nu):
-        c = m.ring[RING + i]
-        a = after(c)
-        b = after(a)
-        if m.vertex[a] == v:
-            mark(m, b, c, SHARED, clock, k)
+        w = ring(m, RING + i, WEDGE)
+        a = ring(m, RING + i, V1)
+        b = ring(m, RING + i, V2)
+        if a == v:
+            mark(m, b, w, SHARED, clock, k)
             faces = faces + 1
-        elif m.vertex[b] == v:
-            mark(m, a, c, SHARED, clock, k)
+        elif b == v:
+            mark(m, a, w, SHARED, clock, k)
             faces = faces + 1
         else:
-            mark(m, a, c, OTHERS, clock, k)
-            mark(m, b, c, OTHERS, clock, k)
+            mark(m, a, w, OTHERS, clock, k)
+            mark(m, b, w, OTHERS, clock, k)
     return faces
 
 
@@ -172,32 +182,31 @@ def survey(m: Mesh, v: int, nu: int, clock: int, k: int) -> int:
 def twin(m: Mesh, u: int, n: int, nu: int, clock: int) -> bool:
     """Whether a face of v and one of u would become the same three vertices (the tetrahedron's case)."""
     for i in range(n):
-        a = m.vertex[after(m.ring[i])]
-        b = m.vertex[after(after(m.ring[i]))]
-        if a != u and b != u:
-            sa = m.slot[a] - clock
-            sb = m.slot[b] - clock
-            if m.near[sa, OTHERS] > 0 and m.near[sb, OTHERS] > 0:
-                for j in range(nu):
-                    e = m.vertex[after(m.ring[RING + j])]
-                    f = m.vertex[after(after(m.ring[RING + j]))]
-                    if (e == a and f == b) or (e == b and f == a):
-                        return True
+        a = ring(m, i, V1)
+        b = ring(m, i, V2)
+        if a == u or b == u or near(m, get(m.slot, a) - clock, OTHERS) == 0:
+            continue
+        if near(m, get(m.slot, b) - clock, OTHERS) > 0:
+            for j in range(nu):
+                e = ring(m, RING + j, V1)
+                f = ring(m, RING + j, V2)
+                if (e == a and f == b) or (e == b and f == a):
+                    return True
     return False
 
 
 @wp.func
 def closes(m: Mesh, s: int) -> bool:
     """Whether joining v and u over their neighbour in row s would change the topology of surface or curves."""
-    shared = m.near[s, SHARED]
-    others = m.near[s, OTHERS]
+    shared = near(m, s, SHARED)
+    others = near(m, s, OTHERS)
     if m.stage >= 3:
-        mine = m.near[s, OUT] + m.near[s, IN]
+        mine = near(m, s, OUT) + near(m, s, IN)
         return mine - shared + others > wp.max(2, wp.max(mine, others + shared))
     if shared == 0:
         return others > 0
     # two curves v-y and u-y would fall together
-    return on_curve(m, s) and (others + shared != 2 or m.near[s, MIXED] != 0)
+    return on_curve(m, s) and (others + shared != 2 or near(m, s, MIXED) != 0)
 
 
 @wp.func
@@ -207,12 +216,12 @@ def joinable(m: Mesh, v: int, u: int, n: int, nu: int, clock: int, k: int) -> bo
     faces = survey(m, v, nu, clock, k)
     good = n + nu > 2 * faces
     for s in range(k):
-        if m.near[s, VERTEX] != u and closes(m, s):
+        if near(m, s, VERTEX) != u and closes(m, s):
             good = False
     if good and twin(m, u, n, nu, clock):
         good = False
     for s in range(k):
-        m.near[s, SHARED] = 0
-        m.near[s, OTHERS] = 0
-        m.near[s, MIXED] = 0
+        set_near(m, s, SHARED, 0)
+        set_near(m, s, OTHERS, 0)
+        set_near(m, s, MIXED, 0)
     return good

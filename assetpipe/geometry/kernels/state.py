@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from assetpipe.geometry.kernels.founding import thread_corners
 from assetpipe.geometry.kernels.order import column_ranges, morton_order, order_by, take
-from assetpipe.geometry.kernels.records import DOUBT, NEAR, RECORD, RING, VALUE, Mesh, vec16f
+from assetpipe.geometry.kernels.records import CORNER, DOUBT, NEAR, PLAN, RECORD, RING, VALUE, Mesh, vec16f
 from assetpipe.geometry.surface import Surface
 
 Array = NDArray[Any]
@@ -25,6 +25,8 @@ KERNEL_TYPES = {
     "solved": wp.vec4f,
     "places": wp.vec3,
 }
+ROWS = {"solved": (-1, 4), "carried": -1}
+"""Shapes as the kernels take them."""
 OF_VERTICES, OF_WEDGES = ("record", "key", "kind"), ("solved", "carried", "weight", "seed")
 SCRATCH = ("next", "head", "slot", "ring", "near", "choice", "counts")
 """Made anew whenever faces are laid out anew."""
@@ -85,6 +87,7 @@ def as_mesh(state: State, stage: int) -> Any:
     """The arrays, not copied, as the kernels take them."""
     mesh = Mesh()
     for name, array in state.arrays.items():
+        array = array.reshape(ROWS[name]) if name in ROWS else array
         kind = KERNEL_TYPES.get(name, wp.float32 if array.dtype == np.float32 else wp.int32)
         setattr(mesh, name, wp.array(array, dtype=kind, copy=False, device="cpu"))
     mesh.steering = state.steering
@@ -216,9 +219,9 @@ def _thread(state: State) -> State:
     fresh = {
         **links,
         "heir": np.arange(vertices, dtype=np.int32),
-        "ring": np.zeros(rows, np.int32),
-        "near": np.zeros((rows, NEAR), np.int32),
-        "choice": np.zeros((rows, 5), np.float64),
+        "ring": np.zeros(rows * CORNER, np.int32),
+        "near": np.zeros(rows * NEAR, np.int32),
+        "choice": np.zeros(rows * PLAN, np.float64),
         "counts": np.array([state.arrays["copies"].sum(dtype=np.int64), 0, 0, 0]),
     }
     return replace(state, arrays={**state.arrays, **fresh}, workers=[])

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.geometry.kernels.cells import choice, get, near, put, set_choice
 from assetpipe.geometry.kernels.fitting import OUTSIDE, YES, fits
 from assetpipe.geometry.kernels.joining import join
 from assetpipe.geometry.kernels.quadrics import plan
 from assetpipe.geometry.kernels.records import DEAD, LATER, NEVER, RING, VERTEX, WAITING, Mesh
 from assetpipe.geometry.kernels.rings import gather, is_inside, kind_of, neighbours
-from assetpipe.kernels import EXACT
+from assetpipe.kernels import WHOLE
 
-wp.set_module_options(EXACT)
+wp.set_module_options(WHOLE)
 
 
 @wp.func
@@ -26,16 +27,16 @@ def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64) -> w
     """
     again = wp.min(wp.float64(NEVER), wp.float64(DEAD))  # a copy: Warp would write into the constant itself
     for s in range(k):
-        m.choice[s, 3] = wp.float64(DEAD)
-        if m.near[s, VERTEX] > v:
+        set_choice(m, s, 3, wp.float64(DEAD))
+        if near(m, s, VERTEX) > v:
             way = plan(m, v, s)
             if way[3] < wp.float64(0.0):
                 again = wp.min(again, threshold)
             if way[3] >= wp.float64(0.0):
                 for j in range(5):
-                    m.choice[s, j] = way[j]
+                    set_choice(m, s, j, way[j])
                 if way[4] > gate and way[3] <= threshold:
-                    m.choice[s, 3] = wp.float64(DEAD)
+                    set_choice(m, s, 3, wp.float64(DEAD))
                     again = wp.min(again, threshold * wp.float64(LATER))  # at most NEVER, as it began
     return again
 
@@ -45,38 +46,39 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, low: int, hi
     """Collapse the cheapest edge that v owns, if it may be; `low` and `high` bound the block."""
     n = gather(m, v, 0, RING)
     if n == 0:
-        m.key[v] = wp.float32(DEAD)
+        put(m.key, v, wp.float32(DEAD))
     if n <= 0:
         return
     if not is_inside(m, 0, n, low, high):
-        m.kind[v] = wp.int8(int(m.kind[v]) | WAITING)
+        put(m.kind, v, wp.int8(int(get(m.kind, v)) | WAITING))
         return
-    clock = int(m.counts[2])
+    clock = int(get(m.counts, 2))
     k = neighbours(m, n, clock)
-    m.counts[2] = m.counts[2] + wp.int64(k)
-    m.kind[v] = wp.int8(kind_of(m, k))
+    put(m.counts, 2, get(m.counts, 2) + wp.int64(k))
+    put(m.kind, v, wp.int8(kind_of(m, k)))
     key = weigh(m, v, k, threshold, gate)
     while True:
         best = wp.int32(0)
         for s in range(1, k):
-            if m.choice[s, 3] < m.choice[best, 3]:
+            if choice(m, s, 3) < choice(m, best, 3):
                 best = s
-        cost = m.choice[best, 3]
+        cost = choice(m, best, 3)
         if cost > threshold or cost >= wp.float64(NEVER):
             key = wp.min(key, cost)
             break
-        x = wp.vec3d(m.choice[best, 0], m.choice[best, 1], m.choice[best, 2])
-        answer = fits(m, v, best, n, k, clock, x, low, high)
+        x = wp.vec3d(choice(m, best, 0), choice(m, best, 1), choice(m, best, 2))
+        nu = gather(m, near(m, best, VERTEX), RING, RING)
+        answer = fits(m, v, best, n, nu, k, clock, x, low, high)
         if answer == YES:
-            m.worst[0] = wp.max(m.worst[0], m.choice[best, 4])
-            join(m, v, best, n, x)
+            put(m.worst, 0, wp.max(get(m.worst, 0), choice(m, best, 4)))
+            join(m, v, best, n, nu, x)
             return
         if answer == OUTSIDE:
-            m.kind[v] = wp.int8(int(m.kind[v]) | WAITING)
-        m.choice[best, 3] = wp.float64(DEAD)
+            put(m.kind, v, wp.int8(int(get(m.kind, v)) | WAITING))
+        set_choice(m, best, 3, wp.float64(DEAD))
         key = threshold  # try again when the surroundings have changed
-        m.counts[3] = m.counts[3] + wp.int64(1)
-    m.key[v] = wp.float32(key)
+        put(m.counts, 3, get(m.counts, 3) + wp.int64(1))
+    put(m.key, v, wp.float32(key))
 
 
 @wp.kernel
@@ -102,11 +104,11 @@ def sweep(
     for block in range(first, blocks, step):
         low = int(vertices * wp.int64(block) / wp.int64(blocks))
         high = int(vertices * wp.int64(block + 1) / wp.int64(blocks))
-        enough = m.counts[0] - share
+        enough = get(m.counts, 0) - share
         for v in range(low, high, every):
-            wanted = wp.float64(m.key[v]) <= threshold
+            wanted = wp.float64(get(m.key, v)) <= threshold
             if waiting != 0:
-                wanted = (int(m.kind[v]) & WAITING) != 0
-                m.kind[v] = wp.int8(int(m.kind[v]) & (WAITING - 1))
-            if wanted and m.counts[0] > enough:
+                wanted = (int(get(m.kind, v)) & WAITING) != 0
+                put(m.kind, v, wp.int8(int(get(m.kind, v)) & (WAITING - 1)))
+            if wanted and get(m.counts, 0) > enough:
                 visit(m, v, threshold, gate, low, high)

@@ -1,0 +1,53 @@
+# mypy: ignore-errors
+"""Reading and writing the arrays of a Mesh, one element at a time.
+
+Warp's own `array[i]` takes an index from the end for a negative one and multiplies by a stride that it looks up. These
+arrays are contiguous and no index is negative: a collapse takes a fifth fewer instructions without.
+"""
+
+# no `from __future__ import annotations`: Warp asks for the types that the loop below gives
+
+import warp as wp
+
+from assetpipe.geometry.kernels.records import CORNER, NEAR, PLAN, Mesh, vec16f
+
+for kind in (wp.int8, wp.int32, wp.int64, wp.float32, wp.float64, wp.vec3, wp.vec4f, vec16f):
+
+    @wp.func_native("return array.data[i];")
+    def get(array: wp.array(dtype=kind), i: int) -> kind: ...
+
+    @wp.func_native("array.data[i] = value;")
+    def put(array: wp.array(dtype=kind), i: int, value: kind): ...
+
+
+@wp.func
+def ring(m: Mesh, i: int, column: int) -> int:
+    """Of the corner in row i."""
+    return get(m.ring, CORNER * i + column)
+
+
+@wp.func
+def set_ring(m: Mesh, i: int, column: int, value: int):
+    put(m.ring, CORNER * i + column, value)
+
+
+@wp.func
+def near(m: Mesh, s: int, column: int) -> int:
+    """Of the neighbour in row s."""
+    return get(m.near, NEAR * s + column)
+
+
+@wp.func
+def set_near(m: Mesh, s: int, column: int, value: int):
+    put(m.near, NEAR * s + column, value)
+
+
+@wp.func
+def choice(m: Mesh, s: int, i: int) -> wp.float64:
+    """Of the plan of the edge to the neighbour in row s."""
+    return get(m.choice, PLAN * s + i)
+
+
+@wp.func
+def set_choice(m: Mesh, s: int, i: int, value: wp.float64):
+    put(m.choice, PLAN * s + i, value)
