@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from types import FrameType
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from assetpipe.commands.cache import cache
 from assetpipe.commands.catalog import catalog
 from assetpipe.commands.machine import doctor
 from assetpipe.commands.options import EXIT_CODES
+from assetpipe.commands.outlets import outlets
 from assetpipe.commands.publishing import ingest, publish
 from assetpipe.commands.talk import complain
 from assetpipe.errors import AssetpipeError, SomeFailed
@@ -45,7 +47,14 @@ def main() -> NoReturn:
     """Run a command and turn errors into one sentence, a hint and an exit code."""
     signal.signal(signal.SIGTERM, _leave)
     return_memory_early()
+    with outlets():
+        _run()
+    sys.exit(0)
+
+
+def _run() -> None:
     try:
+        _refuse_empty_words(sys.argv[1:])
         cli(standalone_mode=False)
     except click.ClickException as error:
         error.show()
@@ -57,10 +66,14 @@ def main() -> NoReturn:
         if not isinstance(error, SomeFailed):
             complain(error)
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # `assetpipe inspect | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    sys.exit(0)
+
+
+def _refuse_empty_words(words: Sequence[str]) -> None:
+    """`--out "$OUT"` where nobody has set OUT would write here, and `--category ""` into another category."""
+    for before, word in pairwise(["", *words]):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            place = f"in {word}" if word else f"after {before}" if before else "in the beginning"
+            raise click.UsageError(f"An empty word {place}: is a variable not set? Leave out what is not meant.")
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -190,7 +190,10 @@ def load_config(file: Path | None = None, *, category: str | None = None) -> Con
     own = _read(file) if file else {}
     named = category or own.get("category")
     if named is not None and not (isinstance(named, str) and SLUG.fullmatch(named)):
-        raise UsageError("E_CATEGORY", f"{named!r} cannot be a category", hint=f"use {SLUG_RULE}")
+        fault, hint = f"{named!r} cannot be a category", f"use {SLUG_RULE}"
+        if category:
+            raise UsageError("E_CATEGORY", fault, hint=hint)
+        raise ConfigError("E_CONFIG_VALUE", f"{file}: {fault}", hint=hint)
     if named in shipped_configs() and named != "default":
         layers.append(_shipped(named))
     layers.append(own)
@@ -221,16 +224,17 @@ def _shipped(name: str) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors on Windows begin files with a mark
     except FileNotFoundError:
-        ships = ", ".join(shipped_configs())
-        raise MissingFile(
-            "E_CONFIG_MISSING", f"{path}: no such config file", hint=f"for a shipped one use --category ({ships})"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        hint = f"for a shipped one use --category ({', '.join(shipped_configs())})"
+        raise MissingFile("E_CONFIG_MISSING", f"{path}: no such config file", hint=hint) from None
+    except UnicodeDecodeError:
+        raise ConfigError("E_CONFIG_TOML", f"{path}: is not UTF-8 text", hint="save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError("E_CONFIG_TOML", f"{path}: not valid TOML: {error}", hint="see https://toml.io") from None
     except OSError as error:
-        raise ConfigError("E_CONFIG_READ", f"{path}: cannot be read: {error.strerror}") from None
+        fault = f"{path}: cannot be read: {error.strerror}"
+        raise ConfigError("E_CONFIG_READ", fault, hint="name a TOML file") from None
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def asset_names(sources: Sequence[Path], asset: str | None = None) -> dict[Path,
         raise UsageError("E_ASSET_NAME", f"{asset!r} cannot name an asset", hint=f"use {SLUG_RULE}")
     names: dict[Path, str] = {}
     for source in sources:
-        name = asset or slug(source.stem)
+        name = asset or slug(source.stem, str(source))
         if INDEX.fullmatch(name):
             raise UsageError("E_ASSET_NAME", f"{source}: {name!r} {INDEX_RULE}", hint="give another with --asset")
         twin = next((other for other, taken in names.items() if taken == name and other != source), None)
@@ -31,10 +31,10 @@ def asset_names(sources: Sequence[Path], asset: str | None = None) -> dict[Path,
     return names
 
 
-def slug(stem: str) -> str:
-    """`Oak Chair (v2)` -> `oak-chair-v2`."""
+def slug(stem: str, source: str = "", hint: str = "give one with --asset") -> str:
+    """`Oak Chair (v2)` -> `oak-chair-v2`. `source` and `hint`: for whoever has named it otherwise."""
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:80].rstrip("-_")
     if not name:
-        raise UsageError("E_ASSET_NAME", f"no name can be made from {stem!r}", hint="give one with --asset")
+        raise UsageError("E_ASSET_NAME", f"{source or 'a source'}: no name can be made from {stem!r}", hint=hint)
     return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -81,9 +81,15 @@ def show_doctor(health: Health) -> None:
             console.print(Text(f"{'':<{width + 9}}cure: {printable(item.cure)}"))
 
 
+class _Outlet(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """Whoever reads has seen enough: rich would end us as if something had failed."""
+        raise BrokenPipeError
+
+
 def stdout_console() -> Console:
     """Lines are never folded, and in a pipe, which has no width, nothing is cut short."""
-    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return _Outlet(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def facts(console: Console, rows: Iterable[tuple[str, str]]) -> None:

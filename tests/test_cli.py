@@ -163,6 +163,37 @@ def test_usage_errors_exit_with_2(ball: Path) -> None:
     assert run("build", "-v", "-q", ball, "--out", "x").code == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--out", ""), "after --out"),
+        (("--out", "x", "--category="), "in --category="),
+        (("--out", "x", "--cache-gb", "nan"), "nan is no finite number"),
+        (("--out", "x", "--cache", "ftp://x/y"), "is no kind of store"),
+    ],
+)
+def test_what_a_variable_that_is_not_set_leaves_is_refused(
+    words: tuple[str, ...], said: str, ball: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And so is what only looks like a number, or a place: nothing is written here."""
+    monkeypatch.chdir(ball.parent)
+    done = run("build", ball, *words)
+    assert (done.code, list(ball.parent.iterdir())) == (2, [ball])
+    assert said in done.err
+
+
+def test_a_category_that_is_nearly_one_of_ours_is_asked_about(ball: Path) -> None:
+    """It may be meant; whoever slipped would publish into a category of its own."""
+    assert "did you mean furniture?" in run("inspect", ball, "--category", "furnitur").err
+    assert run("inspect", ball, "--category", "lamps").err == ""
+
+
+def test_lists_of_commands_are_read_to_their_ends() -> None:
+    """In 80 columns nothing is cut."""
+    for group in ((), ("batch",), ("catalog",), ("cache",)):
+        assert "..." not in run(*group, "--help").out.partition("Commands:")[2]
+
+
 @pytest.mark.node
 def test_check_passes_a_bundle_and_fails_a_damaged_or_oversized_one(ball: Path, tmp_path: Path) -> None:
     """0 when all is well; 65 when a file is not what it was; 70 when only a budget is broken."""

@@ -124,3 +124,18 @@ def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         config.textures.format = "png"  # type: ignore[misc]
     assert isinstance(config, Config)
+
+
+def test_what_is_no_text_or_no_file_is_said(tmp_path: Path) -> None:
+    """A mark that editors on Windows begin files with is none of the settings; a wrong category is the file's fault."""
+    marked = tmp_path / "marked.toml"
+    marked.write_bytes(b'\xef\xbb\xbfcategory = "fashion"\r\n')
+    assert load_config(marked).category == "fashion"
+    (tmp_path / "utf16.toml").write_bytes("[levels]\n".encode("utf-16"))
+    for file, fault in (
+        (tmp_path / "utf16.toml", "is not UTF-8 text"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (write(tmp_path, "category = '../x'\n"), "shop.toml: '../x' cannot be a category"),
+    ):
+        with pytest.raises(ConfigError, match=fault):
+            load_config(file)

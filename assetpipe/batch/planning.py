@@ -87,12 +87,12 @@ def _told(found: Found, wanted: Wanted, at: tuple[int, int]) -> Item:
 
 
 def plan_item(found: Found, wanted: Wanted) -> Item:
-    asset = found.asset or slug(Path(found.source).stem)
+    cure = "rename it, or name the asset in a list of sources"
+    asset = found.asset or slug(Path(found.source).stem, found.source, cure)
     if not SLUG.fullmatch(asset):
         raise UsageError("E_ASSET_NAME", f"{found.source}: {asset!r} cannot name an asset", hint=f"use {SLUG_RULE}")
     if INDEX.fullmatch(asset):
-        hint = "rename it, or name the asset in a list of sources"
-        raise UsageError("E_ASSET_NAME", f"{found.source}: {asset!r} {INDEX_RULE}", hint=hint)
+        raise UsageError("E_ASSET_NAME", f"{found.source}: {asset!r} {INDEX_RULE}", hint=cure)
     category, config = found.category or wanted.category, found.config or wanted.config
     if config and not is_remote(config):
         load_config(Path(config), category=category)  # a config that is wrong is said now, not at night

@@ -46,7 +46,7 @@ def batch() -> None:
     """
 
 
-@batch.command(epilog=opt.EXIT_CODES)
+@batch.command(epilog=opt.EXIT_CODES, short_help="Write down what there is to do: one line an asset.")
 @SOURCES
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="F", help="The plan: one line an asset.")
 @opt.category
@@ -77,7 +77,7 @@ def plan(sources: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> 
             print_json(item.model_dump())
 
 
-@batch.command(epilog=opt.EXIT_CODES)
+@batch.command(epilog=opt.EXIT_CODES, short_help="Build (and publish) each asset in a process of its own.")
 @SOURCES
 @click.option(
     "--out",

@@ -36,7 +36,7 @@ queue = click.option("--queue", metavar="Q", help="Job queue, instead of the con
 gpu_queue = click.option("--gpu-queue", metavar="Q", help="Job queue of what gains from a GPU.")
 gigabytes = click.option(
     "--cache-gb",
-    type=click.FloatRange(min=0, min_open=True),
+    type=opt.Number(min=0, min_open=True),
     metavar="N",
     help="What a cache's folder may hold.  [default: 20]",
 )
@@ -66,7 +66,7 @@ job_definition = click.option("--job-definition", metavar="D", help="Job definit
 @opt.deadline
 @click.option(
     "--lease",
-    type=click.FloatRange(1),
+    type=opt.Number(1),
     default=60.0,
     show_default=True,
     metavar="S",
@@ -163,7 +163,7 @@ def _last_resort(drain: Drain, report: Report) -> Iterator[None]:
         over.set()
 
 
-@batch.command(epilog=opt.EXIT_CODES)
+@batch.command(epilog=opt.EXIT_CODES, short_help="Hand a plan to AWS Batch, as array jobs.")
 @click.argument("plan", metavar="PLAN")
 @publish_to
 @click.option("--run", metavar="RUN", default="", help="Name of the run. [default: made of plan, config and version]")
@@ -195,7 +195,7 @@ def submit(plan: str, to: str, run: str, config_file: Path | None, **options: An
     print_json(asdict(submission)) if as_json else show_submission(submission)
 
 
-@batch.command(epilog=opt.EXIT_CODES)
+@batch.command(epilog=opt.EXIT_CODES, short_help="Submit what is new in a folder of uploads.")
 @click.argument("uploads", metavar="UPLOADS")
 @publish_to
 @click.option("--run", metavar="RUN", default="nightly", show_default=True, help="Name of all nights.")
@@ -248,12 +248,12 @@ def template(to: str, sources: str, config_file: Path | None) -> None:
     click.echo(written(wishes_of(to, sources, config_file)))
 
 
-@batch.command(epilog=opt.EXIT_CODES)
+@batch.command(epilog=opt.EXIT_CODES, short_help="Show how far a run on AWS Batch is, failures first.")
 @click.argument("run", metavar="RUN")
 @click.option("--to", required=True, metavar="STORE", help="As it was given to submit.")
 @opt.config_file
 @click.option("--watch", is_flag=True, help="Until all jobs have ended.")
-@click.option("--every", type=click.FloatRange(1), default=15.0, show_default=True, help="Seconds between two looks.")
+@click.option("--every", type=opt.Number(1), default=15.0, show_default=True, help="Seconds between two looks.")
 @click.option("--lines", type=click.IntRange(0, 1000), default=10, show_default=True, help="Log lines of each failure.")
 @opt.as_json
 def status(run: str, to: str, config_file: Path | None, **options: Any) -> None:

@@ -36,7 +36,7 @@ def inspect(sources: tuple[Path, ...], config_file: Path | None, category: str |
     each(sources, one)
 
 
-@click.command(epilog=opt.EXIT_CODES)
+@click.command(epilog=opt.EXIT_CODES, short_help="Turn sources into bundles: three levels of detail, a report.")
 @opt.sources
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Bundles are written to DIR/<asset>/."
@@ -75,7 +75,7 @@ def build(sources: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -
         each(sources, one)
 
 
-@click.command(epilog=opt.EXIT_CODES)
+@click.command(epilog=opt.EXIT_CODES, short_help="Audit bundles and GLB files: validator, decoding, budgets.")
 @click.argument("subjects", nargs=-1, required=True, metavar="BUNDLE|GLB...", type=click.Path(path_type=Path))
 @opt.config_file
 @opt.category
@@ -83,7 +83,8 @@ def build(sources: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -
 @click.option(
     "--profile",
     metavar="P",
-    help="Also hold against the limits of a shop or platform: khronos, shopify, google, apple, amazon, ...",
+    help="Also hold against the limits of a shop or platform: khronos, shopify, google, apple, amazon, ...; "
+    "any other word lists them all.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show what passed, too.")
 @opt.as_json

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from assetpipe.bundle import disk_faults
@@ -19,6 +18,7 @@ from assetpipe.commands.talk import print_json
 from assetpipe.config import load_config
 from assetpipe.stages.open_shelf import default_place, open_shelf
 from assetpipe.stages.upkeep import DAY, Holding, clear, holdings
+from assetpipe.tables import stdout_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,9 +69,7 @@ def list_(place: str | None, config_file: Path | None, as_json: bool) -> None:
 
 @cache.command("clear", epilog=opt.EXIT_CODES)
 @place
-@click.option(
-    "--days", type=click.FloatRange(min=0), default=0.0, metavar="N", help="Only what nobody used for N days."
-)
+@click.option("--days", type=opt.Number(min=0), default=0.0, metavar="N", help="Only what nobody used for N days.")
 @opt.config_file
 @opt.as_json
 def clear_(place: str | None, days: float, config_file: Path | None, as_json: bool) -> None:
@@ -107,7 +105,7 @@ def _show(found: list[Holding], place: str) -> None:
     for each in found:
         kept = ", ".join(f"{count} {stage}" for stage, count in sorted(Counter(each.stages).items()))
         table.add_row(each.source[:16], f"{each.bytes / 1e6:,.1f}", _ago(each.used), kept)
-    Console(highlight=False, soft_wrap=True).print(table)
+    stdout_console().print(table)
     click.echo(f"{place}: {len(found):,} sources, {sum(each.bytes for each in found) / 1e6:,.1f} MB", err=True)
 
 

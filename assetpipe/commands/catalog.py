@@ -65,7 +65,7 @@ def list_(as_json: bool, limit: int, **options: Any) -> None:
         click.echo(f"a publisher was stopped in {names}: `assetpipe catalog finish` does what it left", err=True)
 
 
-@catalog.command(epilog=opt.EXIT_CODES)
+@catalog.command(epilog=opt.EXIT_CODES, short_help="Show an asset's files, its history, and what it can become.")
 @asset
 @store
 @opt.config_file
@@ -89,7 +89,7 @@ def show(asset: str, store: str, config_file: Path | None, as_json: bool) -> Non
         show_asset(shown)
 
 
-@catalog.command(epilog=opt.EXIT_CODES)
+@catalog.command(epilog=opt.EXIT_CODES, short_help="Read and hash all that is published, and name what is amiss.")
 @store
 @category
 @click.option("--mend", is_flag=True, help="Make stale catalog entries and indexes again from what is published.")
@@ -144,11 +144,11 @@ def rollback(asset: str, store: str, as_json: bool, **options: Any) -> None:
     click.echo(f"{done.category}/{done.asset} {would} at revision {done.revision}{already}")
 
 
-@catalog.command(epilog=opt.EXIT_CODES)
+@catalog.command(epilog=opt.EXIT_CODES, short_help="Delete what nothing published has named for some days.")
 @store
 @click.option(
     "--days",
-    type=click.FloatRange(min=0),
+    type=opt.Number(min=0),
     metavar="N",
     help="Keep what nothing has named for fewer days; [publish] keep_days else.",
 )
@@ -180,7 +180,7 @@ def gc(store: str, days: float | None, dry_run: bool, as_json: bool, **options: 
     done.raise_if_failed()
 
 
-@catalog.command(epilog=opt.EXIT_CODES)
+@catalog.command(epilog=opt.EXIT_CODES, short_help="Finish what publishers left that were stopped.")
 @store
 @category
 @click.option("--dry-run", is_flag=True, help="Say what is left to do; do nothing.")
@@ -209,7 +209,7 @@ def finish(store: str, category: str | None, dry_run: bool, as_json: bool, **opt
         click.echo("nothing was left to do")
 
 
-@catalog.command(epilog=opt.EXIT_CODES)
+@catalog.command(epilog=opt.EXIT_CODES, short_help="Make the DynamoDB table of an S3 store's catalog.")
 @store
 @opt.config_file
 @opt.as_json

@@ -12,7 +12,7 @@ from assetpipe.commands.talk import print_json
 from assetpipe.tables import show_doctor
 
 
-@click.command(epilog=opt.EXIT_CODES)
+@click.command(epilog=opt.EXIT_CODES, short_help="Show what this machine or a store can do, and what is missing.")
 @click.option("--fix", is_flag=True, help="Install what assetpipe itself may install: its node packages.")
 @click.option("--store", metavar="STORE", help="Try what a publish to this folder or s3://bucket/prefix needs.")
 @opt.config_file

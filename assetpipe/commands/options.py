@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +23,23 @@ Exit codes: 0 done · 1 bug · 2 usage · 3 some of several assets failed · 65 
 77 not permitted · 78 the config is bad
 """
 
+
+class Number(click.FloatRange):
+    """`nan` is in every range, and `inf` in most."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value} is no finite number.", param, ctx)
+
+
+def _known_category(_context: click.Context, _option: click.Parameter, named: str | None) -> str | None:
+    """A shop's own categories are as good as ours; one that is nearly one of ours is a slip."""
+    near = difflib.get_close_matches(named or "", shipped_configs(), n=1, cutoff=0.8)
+    if near and named not in shipped_configs():
+        click.echo(f"warning: category {named} has no settings of its own: did you mean {near[0]}?", err=True)
+    return named
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per asset on stdout.")
 config_file = click.option(
     "--config",
@@ -30,7 +49,10 @@ config_file = click.option(
     help="A TOML file whose keys override the defaults.",
 )
 category = click.option(
-    "--category", metavar="C", help=f"Shop category; these bring settings of their own: {CATEGORIES}."
+    "--category",
+    metavar="C",
+    callback=_known_category,
+    help=f"Shop category; these bring settings of their own: {CATEGORIES}.",
 )
 device = click.option(
     "--device",
@@ -50,7 +72,7 @@ _cache = click.option(
 )
 _cache_gb = click.option(
     "--cache-gb",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     default=MOST_GB,
     show_default=True,
     metavar="N",
@@ -59,7 +81,7 @@ _cache_gb = click.option(
 no_cache = click.option("--no-cache", is_flag=True, help="Keep nothing, take nothing.")
 deadline = click.option(
     "--deadline",
-    type=click.FloatRange(1),
+    type=Number(1),
     default=3600.0,
     show_default=True,
     metavar="S",

@@ -56,7 +56,7 @@ def publish(bundles: tuple[Path, ...], to: str, as_json: bool, **options: Any) -
         each(list(outcomes), one)
 
 
-@click.command(epilog=opt.EXIT_CODES)
+@click.command(epilog=opt.EXIT_CODES, short_help="Build sources, check them, and put them into a store.")
 @opt.sources
 @to
 @opt.category

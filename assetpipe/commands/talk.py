@@ -33,7 +33,8 @@ def each(items: Sequence[Item], one: Callable[[Item], None]) -> None:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
+    utf8 = "utf" in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    click.echo(json.dumps(value, ensure_ascii=not utf8))
 
 
 def complain(error: AssetpipeError) -> None:

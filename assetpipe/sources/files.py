@@ -124,6 +124,7 @@ class Source:
     def _open(self, uri: str, parts: tuple[str, ...], place: str) -> memoryview:
         key = "/".join(parts)
         if key not in self._read:
+            _refuse_unwritable(uri, place)
             try:
                 found = find_file(self.path.parent, parts, place)
             except MissingFile:
@@ -143,6 +144,7 @@ class Source:
 
 def open_source(path: Path, limits: Limits) -> Source:
     """Map the file and tell its format by its content."""
+    _refuse_unwritable(path.name, str(path))
     data, stamp = _map_main(path, limits.source_bytes)
     return Source(path, data, limits.source_bytes, stamp)
 
@@ -172,17 +174,28 @@ def recall(source: Source, files: Sequence[Recorded]) -> Source | None:
     return found if same and now == then else None
 
 
+def _refuse_unwritable(name: str, place: str) -> None:
+    """Manifests name every file that was read, and are UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        fault = f"{place}: the file name {name!r} is not UTF-8"
+        raise SourceError("E_NAME_ENCODING", fault, hint="rename the file") from None
+
+
 def _map_main(path: Path, limit: int) -> tuple[memoryview, tuple[int, ...]]:
     try:
         # O_NONBLOCK: opening a FIFO must not wait for a writer
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         hint = nearest_name(path.parent, path.name)
-        raise MissingFile("E_SOURCE_MISSING", f"{path}: no such file", hint=hint or "check the path") from None
+        fault = f"is a link to {path.readlink()}, which is not there" if path.is_symlink() else "no such file"
+        raise MissingFile("E_SOURCE_MISSING", f"{path}: {fault}", hint=hint or "check the path") from None
     except PermissionError:
         raise NotPermitted("E_UNREADABLE", f"{path}: may not be read", hint="grant read access to it") from None
     except (OSError, ValueError) as error:
-        raise SourceError("E_NOT_REGULAR", f"{path}: cannot be opened: {error}", hint="name a regular file") from None
+        why = getattr(error, "strerror", None) or error
+        raise SourceError("E_NOT_REGULAR", f"{path}: cannot be opened: {why}", hint="name a regular file") from None
     refuse_irregular(descriptor, str(path))
     stamp = _stamp(os.fstat(descriptor))
     data = _map(descriptor, str(path), limit)

@@ -160,8 +160,8 @@ def decode_data_uri(uri: str, place: str, limit: int) -> bytes:
 
 def nearest_name(folder: Path, name: str) -> str:
     """A hint: the file that was probably meant, or ""."""
-    near = difflib.get_close_matches(name, _names(folder), n=1)
-    return f"did you mean {near[0]}?" if near else ""
+    near = difflib.get_close_matches(name, _names(folder), n=9, cutoff=0.7)
+    return next((f"did you mean {each}?" for each in near if (folder / each).is_file()), "")
 
 
 def _nearest(folder: Path, parts: tuple[str, ...]) -> str:

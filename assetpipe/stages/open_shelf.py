@@ -30,7 +30,7 @@ def open_shelf(place: Path | str | Shelf | None, settings: Publish, gb: float = 
     named = str(os.environ.get(VARIABLE, "") if place is None else place)
     if named == OFF:
         return None
-    if named.partition(":")[0].lower() in ("s3", "file"):
+    if named.partition(":")[0].lower() in ("s3", "file") or "://" in named:
         return _remote(named, settings)
     folder = Path(named) if named else default_place()
     if folder.exists() and not folder.is_dir():

@@ -35,6 +35,20 @@ def test_a_missing_source_names_the_nearest_file(tmp_path: Path) -> None:
     assert "chair.glb" in caught.value.hint
 
 
+def test_links_that_lead_nowhere_and_names_that_cannot_be_written_are_said(tmp_path: Path) -> None:
+    """A hint never names what was asked for, nor a folder. Manifests are UTF-8, and name their files."""
+    (tmp_path / "chair.glb").symlink_to("gone.glb")
+    (tmp_path / "chair2.glb").mkdir()
+    with pytest.raises(MissingFile, match=r"is a link to gone\.glb, which is not there") as dangling:
+        open_source(tmp_path / "chair.glb", LIMITS)
+    assert dangling.value.hint == "check the path"
+    (tmp_path / "loop.glb").symlink_to("loop.glb")
+    with pytest.raises(SourceError, match=r"cannot be opened: Too many levels of symbolic links\n"):
+        open_source(tmp_path / "loop.glb", LIMITS)
+    with pytest.raises(SourceError, match="is not UTF-8"):
+        open_source(tmp_path / "b\udcffd.glb", LIMITS)
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
 def test_only_regular_files_are_opened(tmp_path: Path, kind: str) -> None:
     """A folder, a FIFO (without waiting for a writer) and a device are refused."""
