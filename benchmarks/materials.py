@@ -23,7 +23,8 @@ from assetpipe.api import build
 from assetpipe.asset import Scene
 from assetpipe.config import Config, load_config
 from assetpipe.geometry import drawn_triangles
-from assetpipe.scores import picture_ssim
+from assetpipe.quality.likeness import likeness
+from assetpipe.scores import outline_box, pictures
 from assetpipe.sources import open_source, read_scene
 from assetpipe.textures import image_info
 from assetpipe.transforms import placements
@@ -99,14 +100,21 @@ def compare(name: str, path: Path, out: Path, *, most_px: int) -> Iterator[Row]:
     for level in levels:
         files = (out / "materials" / name.lower() / f"{level.name}.glb", out / f"transform-{level.name}.glb")
         px = config.levels[level.name].screen_px
-        made = [judged(file, source, config, px=px if px <= most_px else 0) for file in files]
+        made = [*judged(files, source, config, px=px if px <= most_px else 0)]
         say(f"{name}: {level.name} done")
         yield Row(name, level, *made)
 
 
-def judged(path: Path, source: Scene, config: Config, *, px: int) -> File:
-    scene = read(path, config)
-    return File(path, scene, picture_ssim(source, scene, px).mean if px else None)
+def judged(paths: Sequence[Path], source: Scene, config: Config, *, px: int) -> Iterator[File]:
+    """The source's pictures are taken once for all."""
+    box = outline_box(source)
+    seen = list(pictures(source, box, px)) if px else []
+    for path in paths:
+        scene = read(path, config)
+        alike = likeness(seen, pictures(scene, box, px)) if px else None
+        if alike:
+            say(f"{path.name} at {px} px: {', '.join(f'{view:.3f}' for view in alike.views)}")
+        yield File(path, scene, alike.mean if alike else None)
 
 
 def read(path: Path, config: Config) -> Scene:
