@@ -1,5 +1,5 @@
 """`python cli.py …` from a checkout is `assetpipe …`."""
 
-from assetpipe.cli import main
+from assetpipe.__main__ import main
 
 main()

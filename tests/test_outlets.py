@@ -62,3 +62,23 @@ def test_a_terminal_of_few_letters_gets_what_it_can_show(ball: Path) -> None:
     assert (
         json.loads(shell(f"assetpipe inspect --json {named}", PYTHONIOENCODING="ascii").stdout)["source"] == named.name
     )
+
+
+@pytest.mark.parametrize("module", ["click", "pydantic", "assetpipe.cli", "assetpipe.config"])
+def test_whoever_stops_us_while_we_load_reads_a_sentence(module: str, ball: Path) -> None:
+    """Ctrl-C in the middle of any import: no traceback."""
+    stop = f"""
+import os, runpy, signal, sys
+class Stop:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Stop())
+sys.argv = ["assetpipe", "inspect", {str(ball)!r}]
+runpy.run_module("assetpipe", run_name="__main__", alter_sys=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", stop], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (done.stdout, done.stderr) == ("", "stopped; nothing half-written is left behind\n")
+    assert done.returncode in (130, -2)  # where code was being made of text, Python ends itself by the same signal

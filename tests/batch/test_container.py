@@ -120,7 +120,7 @@ def test_what_is_copied_is_enough_to_install(steps: list[Step], tmp_path: Path) 
     assert {f"assetpipe/{path}" for path in _tracked() if path.startswith("configs/")} <= inside
     assert not [name for name in inside if name.startswith("tests/")]
     entry = next(name for name in inside if name.endswith("entry_points.txt"))
-    assert "assetpipe = assetpipe.cli:main" in zipfile.ZipFile(wheel).read(entry).decode()
+    assert "assetpipe = assetpipe.__main__:main" in zipfile.ZipFile(wheel).read(entry).decode()
 
 
 def test_every_package_that_is_installed_is_pinned() -> None:
