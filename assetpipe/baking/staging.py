@@ -20,6 +20,7 @@ from assetpipe.baking.surface import BakeRequest, Coat, Layer, Surface, Texture
 from assetpipe.baking.tables import STEPS, linear_of_srgb, srgb_of_linear
 from assetpipe.queries.device import Device, load_on
 from assetpipe.queries.nearest import stage_faces
+from assetpipe.queries.texels import Pyramid
 
 KERNELS = ("cast", "paint", "spread", "texels")
 ROWS = 1 << 20
@@ -110,7 +111,7 @@ def _layer(layer: Layer, device: Device) -> StagedLayer:
     tables = [_pyramid(texture, start) for texture, start in zip(textures, starts, strict=False)]
     for texture, table in zip(textures, tables, strict=True):
         _fill(library, texture, table, (code, int(_covers(layer, texture))))
-    library.pyramids = wp.array(tables or [texels.Pyramid()], dtype=texels.Pyramid, device=device)
+    library.pyramids = wp.array(tables or [Pyramid()], dtype=Pyramid, device=device)
     slots = [_slot(coat, row) for coat in layer.coats]
     library.slots = wp.array(slots, dtype=texels.Slot, device=device)
     return StagedLayer(layer, library, code)
@@ -152,7 +153,7 @@ def _sizes(texture: Texture) -> list[int]:
 
 
 def _pyramid(texture: Texture, start: int) -> Any:
-    table = texels.Pyramid()
+    table = Pyramid()
     table.height, table.width, table.channels = texture.pixels.shape
     table.start, table.levels = start, len(_sizes(texture))
     table.wrap_u, table.wrap_v = texture.wrap

@@ -13,8 +13,9 @@ import warp as wp
 from assetpipe.asset import Array, Json, Material
 from assetpipe.quality.drawables import Box, Drawable, Texture
 from assetpipe.quality.kernels.model import Model, Paint
-from assetpipe.quality.kernels.textures import Library, Pyramid, Slot
+from assetpipe.quality.kernels.textures import Library, Slot
 from assetpipe.quality.pyramids import linear_of_srgb, packed, pyramid
+from assetpipe.queries.texels import Pyramid
 
 COLOUR = frozenset({"baseColor", "emissive"})
 SLOTS = {

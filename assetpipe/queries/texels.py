@@ -1,4 +1,5 @@
-"""Where a texture is read: wrapped, moved, between which of its halved copies. For kernels that bake and that draw."""
+"""Where a texture is read: wrapped, moved, between which of its halved copies and their texels. For kernels that bake
+and that draw, each of which keeps texels in a buffer of its own kind."""
 
 from __future__ import annotations
 
@@ -10,6 +11,33 @@ wp.set_module_options(EXACT)
 
 CLAMP = wp.constant(33071)
 MIRROR = wp.constant(33648)
+
+
+@wp.struct
+class Pyramid:
+    """The finest copy of one texture; each next one follows in the buffer at half the size, down to one texel."""
+
+    start: wp.int64
+    """in the buffer, in what that counts"""
+    width: int
+    height: int
+    channels: int
+    levels: int
+    wrap_u: int
+    wrap_v: int
+
+
+@wp.struct
+class Taps:
+    """The four texels that a bilinear look-up mixes, from the finest copy's first texel on."""
+
+    upper_left: wp.int64
+    upper_right: wp.int64
+    lower_left: wp.int64
+    lower_right: wp.int64
+    right: float
+    """share of the right ones, and below of the lower ones"""
+    lower: float
 
 
 @wp.func
@@ -26,6 +54,31 @@ def wrapped(i: int, size: int, wrap: int) -> int:
     if j >= size:
         j = period - 1 - j
     return j
+
+
+@wp.func
+def taps(pyramid: Pyramid, level: int, uv: wp.vec2) -> Taps:
+    first = wp.int64(0)
+    width = pyramid.width
+    height = pyramid.height
+    for _ in range(level):
+        first = first + wp.int64(width) * wp.int64(height)
+        width = wp.max(width / 2, 1)
+        height = wp.max(height / 2, 1)
+    x = uv[0] * float(width) - 0.5
+    y = uv[1] * float(height) - 0.5
+    left, top = int(wp.floor(x)), int(wp.floor(y))
+    x0, x1 = wrapped(left, width, pyramid.wrap_u), wrapped(left + 1, width, pyramid.wrap_u)
+    y0 = first + wp.int64(wrapped(top, height, pyramid.wrap_v)) * wp.int64(width)
+    y1 = first + wp.int64(wrapped(top + 1, height, pyramid.wrap_v)) * wp.int64(width)
+    found = Taps()
+    found.upper_left = y0 + wp.int64(x0)
+    found.upper_right = y0 + wp.int64(x1)
+    found.lower_left = y1 + wp.int64(x0)
+    found.lower_right = y1 + wp.int64(x1)
+    found.right = x - wp.floor(x)
+    found.lower = y - wp.floor(y)
+    return found
 
 
 @wp.func

@@ -9,6 +9,7 @@ from assetpipe.baking.kernels.cast import Hits
 from assetpipe.baking.kernels.level import Level, Tile, mix3, sample_at, weights_at
 from assetpipe.baking.kernels.texels import Library, Slot, look_up
 from assetpipe.kernels import EXACT
+from assetpipe.queries.frames import upon
 from assetpipe.queries.nearest import Faces, face_cross, free_way
 
 wp.set_module_options(EXACT)
@@ -235,19 +236,6 @@ class Sky:
     """what a ray starts off the surface"""
 
 
-@wp.func
-def _upon(n: wp.vec3, d: wp.vec3) -> wp.vec3:
-    """`d` about +Z -> about `n` (Duff et al., "Building an orthonormal basis, revisited", 2017)."""
-    s = wp.float32(1.0)
-    if n[2] < 0.0:
-        s = -1.0
-    a = -1.0 / (s + n[2])
-    b = n[0] * n[1] * a
-    x = wp.vec3(1.0 + s * n[0] * n[0] * a, s * b, -s * n[0])
-    y = wp.vec3(b, s + n[1] * n[1] * a, -n[1])
-    return x * d[0] + y * d[1] + n * d[2]
-
-
 @wp.kernel
 def shadow(tile: Tile, source: Source, hits: Hits, sky: Sky, target: Target):
     """The rays are shared out among a texel's samples."""
@@ -276,7 +264,7 @@ def shadow(tile: Tile, source: Source, hits: Hits, sky: Sky, target: Target):
             start = mix3(source.faces.points, j, k, m, w) + flat * sky.step
             for r in range(s, rays, tile.samples):
                 raw = sky.towards[r]
-                d = _upon(n, wp.vec3(raw[0] * turn[0] - raw[1] * turn[1], raw[0] * turn[1] + raw[1] * turn[0], raw[2]))
+                d = upon(n, wp.vec3(raw[0] * turn[0] - raw[1] * turn[1], raw[0] * turn[1] + raw[1] * turn[0], raw[2]))
                 if wp.dot(d, flat) > 0.0:
                     free = free + free_way(source.faces, start, d, sky.reach)
                     cast = cast + 1.0

@@ -6,23 +6,9 @@ from __future__ import annotations
 import warp as wp
 
 from assetpipe.kernels import EXACT
-from assetpipe.queries.texels import mip, moved, wrapped
+from assetpipe.queries.texels import Pyramid, mip, moved, taps
 
 wp.set_module_options(EXACT)
-
-
-@wp.struct
-class Pyramid:
-    """The finest copy of one texture; each next one follows in the buffer at half the size, down to one texel."""
-
-    start: wp.int64
-    """byte"""
-    width: int
-    height: int
-    channels: int
-    levels: int
-    wrap_u: int
-    wrap_v: int
 
 
 @wp.struct
@@ -42,6 +28,7 @@ class Slot:
 @wp.struct
 class Library:
     texels: wp.array(dtype=wp.uint8)
+    """in which pyramids start at a byte"""
     pyramids: wp.array(dtype=Pyramid)
     slots: wp.array(dtype=Slot)
     """by material"""
@@ -50,8 +37,8 @@ class Library:
 
 
 @wp.func
-def _texel(library: Library, pyramid: Pyramid, start: wp.int64, at: int) -> wp.vec4:
-    i = start + wp.int64(at) * wp.int64(pyramid.channels)
+def _texel(library: Library, pyramid: Pyramid, at: wp.int64) -> wp.vec4:
+    i = pyramid.start + at * wp.int64(pyramid.channels)
     a = wp.float32(1.0)
     if pyramid.channels == 4:
         a = float(library.texels[i + wp.int64(3)]) / 255.0
@@ -65,21 +52,10 @@ def _texel(library: Library, pyramid: Pyramid, start: wp.int64, at: int) -> wp.v
 
 @wp.func
 def _bilinear(library: Library, pyramid: Pyramid, level: int, uv: wp.vec2) -> wp.vec4:
-    start = pyramid.start
-    width = pyramid.width
-    height = pyramid.height
-    for _ in range(level):
-        start = start + wp.int64(width) * wp.int64(height) * wp.int64(pyramid.channels)
-        width = wp.max(width / 2, 1)
-        height = wp.max(height / 2, 1)
-    x = uv[0] * float(width) - 0.5
-    y = uv[1] * float(height) - 0.5
-    s, t = x - wp.floor(x), y - wp.floor(y)
-    x0, x1 = wrapped(int(wp.floor(x)), width, pyramid.wrap_u), wrapped(int(wp.floor(x)) + 1, width, pyramid.wrap_u)
-    y0 = wrapped(int(wp.floor(y)), height, pyramid.wrap_v) * width
-    y1 = wrapped(int(wp.floor(y)) + 1, height, pyramid.wrap_v) * width
-    upper = _texel(library, pyramid, start, y0 + x0) * (1.0 - s) + _texel(library, pyramid, start, y0 + x1) * s
-    lower = _texel(library, pyramid, start, y1 + x0) * (1.0 - s) + _texel(library, pyramid, start, y1 + x1) * s
+    at = taps(pyramid, level, uv)
+    s, t = at.right, at.lower
+    upper = _texel(library, pyramid, at.upper_left) * (1.0 - s) + _texel(library, pyramid, at.upper_right) * s
+    lower = _texel(library, pyramid, at.lower_left) * (1.0 - s) + _texel(library, pyramid, at.lower_right) * s
     return upper * (1.0 - t) + lower * t
 
 

@@ -10,7 +10,8 @@ from assetpipe.kernels import EXACT
 from assetpipe.quality.kernels.light import Studio, film
 from assetpipe.quality.kernels.model import LAYERS, Hit, Model, blocked, first_hit
 from assetpipe.quality.kernels.probes import ENOUGH, TILE, Probes, gathered
-from assetpipe.quality.kernels.shade import Rays, seen_side, shade, surroundings, upon
+from assetpipe.quality.kernels.shade import Rays, seen_side, shade, surroundings
+from assetpipe.queries.frames import upon
 
 wp.set_module_options(EXACT)
 

@@ -8,6 +8,7 @@ from assetpipe.kernels import EXACT
 from assetpipe.quality.kernels.light import FILL, KEY, Studio, ambient, fresnel, reflection
 from assetpipe.quality.kernels.model import Hit, Model, Paint, blocked, colour_at, uv_at, uv_stretch
 from assetpipe.quality.kernels.textures import Slot, sample
+from assetpipe.queries.frames import upon
 
 wp.set_module_options(EXACT)
 
@@ -30,19 +31,6 @@ class Rays:
     """longer than any way through the picture"""
     step: float
     """what a ray starts off the surface; shorter than any detail"""
-
-
-@wp.func
-def upon(n: wp.vec3, d: wp.vec3) -> wp.vec3:
-    """`d` about +Z -> about `n` (Duff et al., "Building an orthonormal basis, revisited", 2017)."""
-    s = 1.0
-    if n[2] < 0.0:
-        s = -1.0
-    a = -1.0 / (s + n[2])
-    b = n[0] * n[1] * a
-    x = wp.vec3(1.0 + s * n[0] * n[0] * a, s * b, -s * n[0])
-    y = wp.vec3(b, s + n[1] * n[1] * a, -n[1])
-    return x * d[0] + y * d[1] + n * d[2]
 
 
 @wp.func

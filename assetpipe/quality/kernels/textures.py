@@ -5,7 +5,7 @@ from __future__ import annotations
 import warp as wp
 
 from assetpipe.kernels import EXACT
-from assetpipe.queries.texels import mip, moved, wrapped
+from assetpipe.queries.texels import Pyramid, mip, moved, taps
 
 wp.set_module_options(EXACT)
 
@@ -23,18 +23,6 @@ class Slot:
 
 
 @wp.struct
-class Pyramid:
-    """Level 0 of one texture; each next one follows in the buffer at half the size, down to one texel."""
-
-    start: int
-    width: int
-    height: int
-    levels: int
-    wrap_u: int
-    wrap_v: int
-
-
-@wp.struct
 class Library:
     texels: wp.array(dtype=wp.uint32)
     """RGBA, red in the lowest byte"""
@@ -44,8 +32,8 @@ class Library:
 
 
 @wp.func
-def _texel(library: Library, at: int, srgb: bool) -> wp.vec4:
-    packed = library.texels[at]
+def _texel(library: Library, pyramid: Pyramid, at: wp.int64, srgb: bool) -> wp.vec4:
+    packed = library.texels[pyramid.start + at]
     r = int(packed & wp.uint32(255))
     g = int((packed >> wp.uint32(8)) & wp.uint32(255))
     b = int((packed >> wp.uint32(16)) & wp.uint32(255))
@@ -57,23 +45,14 @@ def _texel(library: Library, at: int, srgb: bool) -> wp.vec4:
 
 @wp.func
 def _bilinear(library: Library, pyramid: Pyramid, level: int, uv: wp.vec2, srgb: bool) -> wp.vec4:
-    start = pyramid.start
-    width = pyramid.width
-    height = pyramid.height
-    for _ in range(level):
-        start = start + width * height
-        width = wp.max(width / 2, 1)
-        height = wp.max(height / 2, 1)
-    x = uv[0] * float(width) - 0.5
-    y = uv[1] * float(height) - 0.5
-    left, top = int(wp.floor(x)), int(wp.floor(y))
-    s, t = x - wp.floor(x), y - wp.floor(y)
-    x0 = wrapped(left, width, pyramid.wrap_u)
-    x1 = wrapped(left + 1, width, pyramid.wrap_u)
-    y0 = start + wrapped(top, height, pyramid.wrap_v) * width
-    y1 = start + wrapped(top + 1, height, pyramid.wrap_v) * width
-    upper = _texel(library, y0 + x0, srgb) * (1.0 - s) + _texel(library, y0 + x1, srgb) * s
-    lower = _texel(library, y1 + x0, srgb) * (1.0 - s) + _texel(library, y1 + x1, srgb) * s
+    at = taps(pyramid, level, uv)
+    s, t = at.right, at.lower
+    upper = (
+        _texel(library, pyramid, at.upper_left, srgb) * (1.0 - s) + _texel(library, pyramid, at.upper_right, srgb) * s
+    )
+    lower = (
+        _texel(library, pyramid, at.lower_left, srgb) * (1.0 - s) + _texel(library, pyramid, at.lower_right, srgb) * s
+    )
     return upper * (1.0 - t) + lower * t
 
 
