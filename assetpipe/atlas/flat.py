@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assetpipe.asset import Array
-from assetpipe.atlas.lookups import Doubles
+
+Doubles = NDArray[np.float64]
 
 
 def applied(matrix: Array, points: Array) -> Doubles:

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assetpipe.asset import TRIANGLES, Json, Material, Scene
-from assetpipe.atlas.lookups import NEAREST, sampler_of
-from assetpipe.slots import SLOTS
+from assetpipe.atlas.lookups import NEAREST, are_along, sampler_of
+from assetpipe.atlas.paints import FACING
+from assetpipe.slots import SLOTS, laid
 from assetpipe.worn import Worn, worn_by
 
 POINTER = "KHR_animation_pointer"
@@ -65,8 +66,7 @@ def _set_apart(scene: Scene) -> Iterator[tuple[int, str]]:
         if unknown:
             yield at, f"{unknown} is unknown here"
     for worn in sorted(set(worn_by(scene).values())):
-        if min(worn) < 0:
-            yield from ((at, "where it is shown, a variant shows no material") for at in sorted(set(worn)) if at >= 0)
+        yield from _apart_in_variants(scene, worn)
     if POINTER in json.dumps(scene.json.get("animations", [])):
         for at in range(len(scene.materials)):
             if f'"/materials/{at}/' in json.dumps(scene.json["animations"]):
@@ -74,6 +74,16 @@ def _set_apart(scene: Scene) -> Iterator[tuple[int, str]]:
     for (mesh, own), worn in worn_by(scene).items():
         if scene.meshes[mesh].primitives[own].mode != TRIANGLES:
             yield from ((at, "lines or points show it") for at in sorted(set(worn)) if at >= 0)
+
+
+def _apart_in_variants(scene: Scene, worn: Worn) -> Iterator[tuple[int, str]]:
+    own = [at for at in sorted(set(worn)) if at >= 0]
+    slots = [slot for at in own for slot in scene.materials[at].textures if slot.name in FACING]
+    planes = [laid(slot.info) for slot in slots]
+    if min(worn) < 0:
+        yield from ((at, "where it is shown, a variant shows no material") for at in own)
+    elif not all(are_along(planes[0], each) for each in planes):
+        yield from ((at, "the vectors in its maps follow tangents of different UVs") for at in own)
 
 
 def _unknown(material: Material) -> str:

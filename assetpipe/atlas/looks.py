@@ -6,12 +6,12 @@ share the layout and every picture that comes out alike.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from assetpipe.asset import Scene
 from assetpipe.atlas.layout import Layout
-from assetpipe.atlas.lookups import Doubles, Pictures
+from assetpipe.atlas.lookups import Doubles, Lookup, Pictures
 from assetpipe.atlas.outlines import Outline, Subject
 from assetpipe.atlas.paints import Paint, Paints, filled_in, mix_paints
 from assetpipe.slots import Sheet
@@ -85,8 +85,13 @@ def subjects(group: Sequence[Worn], looks: Looks) -> list[Subject]:
     found = []
     for worn, paints in zip(group, worn_paints, strict=True):
         lookups = dict.fromkeys(lookup for paint in paints for lookup in paint.lookups)
-        found.append(Subject(worn, tuple(sorted(lookups, key=lambda lookup: -lookup.density))))
+        facing = dict.fromkeys(lookup for paint in paints for lookup in paint.facing)
+        found.append(Subject(worn, _finest_first(lookups), _finest_first(facing)))
     return found
+
+
+def _finest_first(lookups: Iterable[Lookup]) -> tuple[Lookup, ...]:
+    return tuple(sorted(lookups, key=lambda lookup: -lookup.density))
 
 
 def cut(subject: Subject) -> Subject:

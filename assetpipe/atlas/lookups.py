@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array, Image, Json, Scene, TextureSlot
-from assetpipe.slots import laid
+from assetpipe.atlas.flat import inverse, product
+from assetpipe.slots import Laid, laid
 
 Doubles = NDArray[np.float64]
 REPEAT, MIRROR, CLAMP = 10497, 33648, 33071
 NEAREST = 9728
+STRAIGHT = 1e-3
+"""Of a turn: nobody sees a twentieth of a degree."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,17 @@ class Lookup:
         """Texels that one unit of UV spans, both ways averaged."""
         (a, b, _), (c, d, _) = self.matrix.tolist()
         return math.sqrt(abs(a * d - b * c))
+
+    def is_along(self, other: Lookup) -> bool:
+        return are_along(Laid(self.uv_set, self.turn, self.move), Laid(other.uv_set, other.turn, other.move))
+
+
+def are_along(one: Laid, other: Laid) -> bool:
+    """Whether tangents point the same ways in both: scaled against each other, not turned or mirrored."""
+    if one.uv_set != other.uv_set:
+        return False
+    (a, b), (c, d) = product(np.reshape(one.turn, (2, 2)), inverse(np.reshape(other.turn, (2, 2)))).tolist()
+    return bool(a > 0 and d > 0 and max(abs(b), abs(c)) <= STRAIGHT * min(a, d))
 
 
 def look_up(scene: Scene, slot: TextureSlot, pictures: Pictures) -> Lookup | None:

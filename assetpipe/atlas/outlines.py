@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.asset import TRIANGLES, Array, Primitive, Scene
-from assetpipe.atlas.flat import applied
+from assetpipe.atlas.flat import applied, determinant
 from assetpipe.atlas.kernels.overlaps import label_overlaps
 from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup
 from assetpipe.groups import label_pieces
@@ -51,6 +51,8 @@ class Subject:
     worn: Worn
     lookups: tuple[Lookup, ...]
     """of all that it wears, the finest first"""
+    facing: tuple[Lookup, ...] = ()
+    """those of vectors, which stand along the tangents of their UVs"""
     is_tile: bool = False
 
 
@@ -119,7 +121,7 @@ def outline(subject: Subject, parts: Sequence[Part], px: int, scales: Mapping[in
     corners, starts = _joined(parts)
     uv_sets = sorted({lookup.uv_set for lookup in lookups})
     uvs = {n: np.concatenate([_uvs(each, n) for _, _, each in parts]) for n in uv_sets}
-    frame = _frame(lookups, uvs, corners)
+    frame = _frame(subject, uvs, corners)
     source = uvs[frame.uv_set] if uv_sets else np.zeros((len(np.concatenate([p.positions for _, _, p in parts])), 2))
     points = applied(frame.map, source)
     chart = _numbered(label_pieces(corners, len(points)))
@@ -151,23 +153,37 @@ def _uvs(primitive: Primitive, uv_set: int) -> Array:
     return np.zeros((len(primitive.positions), 2), np.float32) if uvs is None else uvs
 
 
-def _frame(lookups: Sequence[Lookup], uvs: Mapping[int, Array], corners: Ints) -> Frame:
+def _frame(subject: Subject, uvs: Mapping[int, Array], corners: Ints) -> Frame:
+    lookups = subject.lookups
     if not lookups:
         return Frame(0, ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)), (0, 0), unique=True)
     if len(uvs) == 1:
-        finest = lookups[0]
-        rows = finest.matrix.tolist()
-        return Frame(finest.uv_set, (tuple(rows[0]), tuple(rows[1])), _period(lookups), unique=True)
-    return _frame_of_many(lookups, uvs, corners)
+        plane = _plane(subject)
+        rows = (plane.matrix * (lookups[0].density / plane.density if plane.density else 1.0)).tolist()
+        return Frame(plane.uv_set, (tuple(rows[0]), tuple(rows[1])), _period(lookups), unique=True)
+    return _frame_of_many(subject, uvs, corners)
 
 
-def _frame_of_many(lookups: Sequence[Lookup], uvs: Mapping[int, Array], corners: Ints) -> Frame:
-    """Of several sets the one that repeats least, at the density that keeps the finest map."""
+def _plane(subject: Subject) -> Lookup:
+    """The finest map's, unless vectors would be turned or mirrored in it."""
+    finest = subject.lookups[0]
+    return next((each for each in subject.facing if each.density and not each.is_along(finest)), finest)
+
+
+def _frame_of_many(subject: Subject, uvs: Mapping[int, Array], corners: Ints) -> Frame:
+    """That of vectors where there are any, else of several sets the one that repeats least, at the density that keeps
+    the finest map."""
     spans = {n: float(_flat_areas(values.astype(np.float64), corners).sum()) for n, values in uvs.items()}
     best = min(spans, key=lambda n: (spans[n] == 0, spans[n], n))
+    turn = np.eye(2)
+    for each in subject.facing[:1]:
+        if each.density and spans[each.uv_set]:
+            best, own = each.uv_set, np.reshape(each.turn, (2, 2))
+            turn = own / abs(float(determinant(own))) ** 0.5
+    lookups = subject.lookups
     side = max(lookup.density * (spans[lookup.uv_set] / (spans[best] or 1.0)) ** 0.5 for lookup in lookups)
-    side = float(max(1, round(side)))
-    return Frame(best, ((side, 0.0, 0.0), (0.0, side, 0.0)), (0, 0), unique=False)
+    (a, b), (c, d) = (turn * float(max(1, round(side)))).tolist()
+    return Frame(best, ((a, b, 0.0), (c, d, 0.0)), (0, 0), unique=False)
 
 
 def _period(lookups: Sequence[Lookup]) -> tuple[int, int]:

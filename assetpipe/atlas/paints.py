@@ -10,6 +10,8 @@ from assetpipe.asset import Scene
 from assetpipe.atlas.lookups import Lookup, Pictures, look_up
 from assetpipe.slots import SHEETS, Sheet, common_span, span
 
+FACING = frozenset({"normal", "clearcoatNormal", "anisotropy"})
+"""Sheets of vectors along tangents."""
 Span = tuple[float, float]
 DIGITS = 9
 """Of factors that are told apart: a ratio of two that all looks share comes out a rounding error apart."""
@@ -51,6 +53,12 @@ class Paint:
         """Those of all sheets, the finest first."""
         found = dict.fromkeys(ink.lookup for inks in self.inks.values() for ink in inks.values() if ink.lookup)
         return tuple(sorted(found, key=lambda lookup: -lookup.density))
+
+    @property
+    def facing(self) -> tuple[Lookup, ...]:
+        """Those of vectors."""
+        found = {ink.lookup for name in FACING & self.inks.keys() for ink in self.inks[name].values() if ink.lookup}
+        return tuple(lookup for lookup in self.lookups if lookup in found)
 
 
 @dataclass(frozen=True)

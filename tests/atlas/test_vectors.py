@@ -1,0 +1,79 @@
+"""The rule by which vectors in maps stay what they are, however charts come to lie."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from assetpipe.asset import Array, Json, Material, Primitive, Scene
+from assetpipe.atlas import merge
+from assetpipe.container import prune
+from assetpipe.tangents import corner_tangents
+from tests.atlas.looks import FINE, pictures, quad, scene, settings, spots, square, texels
+from tests.atlas.merging import noise, painted
+from tests.textures.pictures import bumps, png
+
+WHOLE = square(0.1, 0.1, 0.9, 0.9)
+TURNED = {"rotation": 0.7, "scale": [0.8, 0.8]}
+MIRRORED = {"scale": [-1, 1], "offset": [1, 0]}
+
+
+def shown(found: Scene, primitive: Primitive, faces: slice) -> Array:
+    """(n, 3) normals in space, along the tangents that viewers make of the UVs that the normal map is read with."""
+    info: Json = found.materials[primitive.json["material"]].json["normalTexture"]
+    own = replace(primitive, indices=primitive.indices.reshape(-1, 3)[faces].reshape(-1))
+    corners, weights = where = spots(own, 80)
+    uvs = own.attributes[f"TEXCOORD_{info.get('texCoord', 0)}"]
+    tangent = corner_tangents(own.indices, own.positions, own.attributes["NORMAL"], uvs)[0].astype(float)
+    normal = np.array([0.0, 0.0, 1.0])
+    vector = texels(found, info, own, where, colour=False)[:, :3] * 2 - 1
+    across = np.cross(normal, tangent[:3]) * tangent[3]
+    assert len(corners) == len(weights) == len(vector)
+    turned: Array = vector[:, :1] * tangent[:3] + vector[:, 1:2] * across + vector[:, 2:] * normal
+    return turned / np.linalg.norm(turned, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("transform", [TURNED, MIRRORED])
+@pytest.mark.parametrize("second", [False, True])
+def test_bumps_stay_where_a_finer_map_lies_turned_or_mirrored(transform: Json, second: bool) -> None:
+    """The colour's map is four times finer than the normals', and turned or mirrored against it, by its transform or in
+    a set of UVs of its own: the atlas lies as the normals do, for viewers make tangents of its UVs."""
+    info: Json = {"index": 0, "texCoord": 1} if second else {"index": 0}
+    more: dict[str, Array] = {}
+    if second:
+        more = {
+            "TEXCOORD_1": np.ascontiguousarray(
+                WHOLE[:, ::-1] if transform == TURNED else WHOLE * [-1, 1] + [1, 0], np.float32
+            )
+        }
+    else:
+        info["extensions"] = {"KHR_texture_transform": transform}
+    bumpy = Material({"pbrMetallicRoughness": {"baseColorTexture": info}, "normalTexture": {"index": 1}})
+    source = scene(
+        [quad(WHOLE, 0, **more), quad(WHOLE, 1, at=2)], [bumpy, painted(2)], [noise(256), png(bumps(64)), noise(64)]
+    )
+    result = prune(merge(source, settings(), FINE, pictures()).scene)
+    (primitive,) = result.meshes[0].primitives
+    before = shown(source, source.meshes[0].primitives[0], slice(None))
+    after = shown(result, primitive, slice(0, 2))
+    assert np.degrees(np.arccos(np.clip((before * after).sum(axis=1), -1, 1))).mean() < 2.0
+
+
+def test_vectors_that_no_one_plane_serves_keep_their_material() -> None:
+    """Bumps of the coat lie mirrored against those below it."""
+    both = {
+        "normalTexture": {"index": 0},
+        "extensions": {
+            "KHR_materials_clearcoat": {
+                "clearcoatFactor": 1,
+                "clearcoatNormalTexture": {"index": 0, "extensions": {"KHR_texture_transform": MIRRORED}},
+            }
+        },
+    }
+    parts = [quad(WHOLE, 0), quad(WHOLE, 1, at=2), quad(WHOLE, 2, at=4)]
+    source = scene(parts, [Material({"name": "coated", **both}), painted(1), painted(1)], [png(bumps(64)), noise(64)])
+    found = merge(source, settings(), FINE, pictures())
+    assert any("follow tangents of different UVs: coated" in note for note in found.notes)
+    assert len(found.scene.meshes[0].primitives) == 2
