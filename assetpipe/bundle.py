@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, SourceError
+from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, SourceError, UsageError
 from assetpipe.manifest import NAME, Manifest, parse_manifest
 
 
@@ -34,6 +34,9 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         data = (folder / NAME).read_bytes()
     except OSError:
+        if any(folder.glob(f"*/{NAME}")):
+            fault = f"{folder}: no bundle, but a folder of bundles"
+            raise UsageError("E_NO_BUNDLE", fault, hint=f"write {folder}/*") from None
         raise SourceError(
             "E_NO_BUNDLE",
             f"{folder}: no bundle: it holds no {NAME}",
@@ -143,7 +146,7 @@ def _move_in(partial: Path, folder: Path, names: list[str]) -> None:
 def _recorded(folder: Path) -> set[str]:
     try:
         return set(read_bundle(folder).recorded)
-    except SourceError:
+    except (SourceError, UsageError):
         return set()
 
 

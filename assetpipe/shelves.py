@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import heapq
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from assetpipe.config import SLUG, SLUG_RULE
@@ -20,6 +22,8 @@ from assetpipe.errors import AssetpipeError, SourceError, TryAgain, UsageError
 from assetpipe.publishing import Run
 
 PAGE = 200
+MOST_NAMES = 10_000
+"""That are looked through for the one that was probably meant."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +133,11 @@ def find(catalog: Catalog, place: str, name: str) -> Keys:
         both = ", ".join(f"{keys.category}/{asset}" for keys in found)
         raise UsageError("E_ASSET_TWICE", f"{place}: {asset} is in more than one category", hint=f"name one: {both}")
     if not found:
-        raise UsageError(
-            "E_NOT_PUBLISHED", f"{place}: {name} is not published", hint="`assetpipe catalog list` says what is"
-        )
+        published = (entry.asset for each in names for entry in catalog.listing(each))
+        near = difflib.get_close_matches(asset, islice(published, MOST_NAMES), n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        hint += "`assetpipe catalog list` says what is"
+        raise UsageError("E_NOT_PUBLISHED", f"{place}: {name} is not published", hint=hint)
     return found[0]
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from assetpipe import bundle as bundles
 from assetpipe.bundle import damage, locked, read_bundle, write_bundle
-from assetpipe.errors import LimitExceeded, NotPermitted, SourceError
+from assetpipe.errors import LimitExceeded, NotPermitted, SourceError, UsageError
 from assetpipe.manifest import NAME, Manifest, json_schema, parse_manifest, shipped_schema
 
 
@@ -160,6 +160,15 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
     """The message says so, and how to get one."""
     with pytest.raises(SourceError, match="holds no manifest"):
         read_bundle(tmp_path)
+
+
+def test_a_folder_of_bundles_is_no_bundle_and_may_become_one(tmp_path: Path) -> None:
+    """Who reads it is told how to name those in it; who builds over it writes beside them."""
+    write(tmp_path / "all" / "chair", preview=b"one", high=b"two")
+    with pytest.raises(UsageError, match="a folder of bundles"):
+        read_bundle(tmp_path / "all")
+    write(tmp_path / "all", preview=b"three", high=b"four")
+    assert damage(read_bundle(tmp_path / "all")) == damage(read_bundle(tmp_path / "all" / "chair")) == []
 
 
 def test_a_manifest_that_is_not_ours_is_refused_by_key() -> None:

@@ -83,7 +83,8 @@ def plan(sources: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> 
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="For bundles, journal and index; without it they go to ./assetpipe-batch, and published bundles leave again.",
+    help="For bundles, journal and index; with --to alone they go to ./assetpipe-batch, and published bundles leave "
+    "again.",
 )
 @TO
 @opt.category

@@ -14,6 +14,9 @@ from assetpipe.errors import LimitExceeded
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
+WHERE = "where stdout goes, or where caches and temporary files lie"
+"""The system does not say which; whatever we write elsewhere we name."""
+
 
 @contextmanager
 def outlets() -> Iterator[None]:
@@ -39,7 +42,7 @@ def outlets() -> Iterator[None]:
         if error.errno not in FULL or error.filename:
             raise
         with suppress(OSError):
-            sys.stderr.write(f"error: what was to be printed: {error.strerror}\n")
+            sys.stderr.write(f"error: {error.strerror}: {WHERE}\n\nhint: free some space there\n")
         sys.exit(LimitExceeded.exit_code)
 
 

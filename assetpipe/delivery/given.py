@@ -7,7 +7,6 @@ from pathlib import Path
 
 from assetpipe.bundle import Bundle, read_bundle
 from assetpipe.errors import MissingFile, UsageError
-from assetpipe.manifest import NAME
 
 
 def read_given(folder: Path) -> Bundle:
@@ -15,8 +14,6 @@ def read_given(folder: Path) -> Bundle:
         raise MissingFile(
             "E_NO_BUNDLE", f"{folder}: no such folder", hint="`assetpipe build SOURCE --out DIR` makes one"
         )
-    if not (folder / NAME).exists() and any(folder.glob(f"*/{NAME}")):
-        raise UsageError("E_NO_BUNDLE", f"{folder}: no bundle, but a folder of bundles", hint=f"write {folder}/*")
     return read_bundle(folder)
 
 

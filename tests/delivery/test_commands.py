@@ -64,6 +64,15 @@ def test_one_that_fails_stops_no_other(tmp_path: Path, store: Path) -> None:
     assert not any("stool" in key for key in objects(store))
 
 
+def test_a_name_that_is_nearly_one_of_ours_is_asked_about(tmp_path: Path, store: Path) -> None:
+    """In the category that was named, or in all."""
+    assert run("publish", bundle(tmp_path, "chair").folder, "--to", store).code == 0
+    for named in ("chiar", "furniture/chair2"):
+        done = run("catalog", "show", named, "--store", store)
+        assert (done.code, "did you mean chair? `assetpipe catalog list`" in done.err) == (2, True), done.err
+    assert "did you mean" not in run("catalog", "show", "sofa", "--store", store).err
+
+
 def test_two_bundles_of_one_asset_are_refused_before_any_is_sent(tmp_path: Path, store: Path) -> None:
     """Either could come last; the same folder twice is one bundle."""
     one, two = bundle(tmp_path, content="one").folder, bundle(tmp_path, content="two").folder
@@ -80,6 +89,7 @@ def test_two_bundles_of_one_asset_are_refused_before_any_is_sent(tmp_path: Path,
         (["publish", "nothing", "--to", "store"], 66, "nothing: no such folder", "assetpipe build"),
         (["publish", "empty", "--to", "store"], 65, "empty: no bundle: it holds no manifest.json", "assetpipe build"),
         (["publish", "many", "--to", "store"], 2, "many: no bundle, but a folder of bundles", "write many/*"),
+        (["check", "many"], 2, "many: no bundle, but a folder of bundles", "write many/*"),
         (["publish", "damaged", "--to", "store"], 65, "damaged: high.glb: its bytes are not", "build the asset again"),
         (["publish", "sound", "--to", "http://shop/x"], 2, "http: is no kind of store", "s3://bucket/prefix"),
         (["publish", "sound", "--to", "s3://me:hunter2@shop/x"], 2, "a bucket and a prefix alone", "AWS_PROFILE"),
