@@ -15,6 +15,7 @@ from assetpipe.asset import Array, Primitive
 from assetpipe.geometry.creases import creased_normals, find_hinges
 from assetpipe.geometry.directions import square_to
 from assetpipe.geometry.kernels.facets import flat_triangles
+from assetpipe.geometry.kernels.order import take
 from assetpipe.geometry.welding import first_equal, map_vertices, weld
 from assetpipe.groups import label_pieces
 
@@ -79,10 +80,11 @@ def _is_smooth(primitive: Primitive, places: Array) -> bool:
     """So finely tessellated that its normals are its triangles' too, but shared by triangles that stand at an angle: as
     CAD exports are, whose chamfers are hard edges between smooth faces. Told by what surrounds a sample of triangles:
     all hinges of a million would take three times as long as the rest of joining them."""
-    corners, triangles = primitive.indices.reshape(-1, 3), places[primitive.indices].reshape(-1, 3)
+    corners = primitive.indices.reshape(-1, 3)
+    triangles = take(places.astype(np.int32), corners)
     around = np.zeros(len(places), bool)
     around[triangles[:: max(1, len(triangles) // AROUND)]] = True
-    around = around[triangles]
+    around = take(around, triangles)
     here = corners[around]
     wedges = first_equal([places[here], primitive.attributes["NORMAL"][here]])
     if 3 * np.count_nonzero(wedges == np.arange(len(wedges))) > SHARED * len(wedges):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from assetpipe.geometry.kernels.alike import first_alike
 from assetpipe.geometry.surface import Ints
-from assetpipe.geometry.welding import first_equal
 
 Longs = NDArray[np.int64]
 
@@ -31,7 +31,7 @@ class Layers:
 
 def separate_layers(corners: Ints, wedge_vertex: Ints, vertices: int) -> Layers:
     """The first triangle of each three vertices stays; later ones, whichever way they turn, get layers of their own."""
-    layer = _layers(_sorted(wedge_vertex[corners]))
+    layer = _layers(first_alike(corners, wedge_vertex))
     above = np.flatnonzero(layer)
     wedges, count = np.arange(len(wedge_vertex)), int(layer.max(initial=0))
     if not count:
@@ -49,16 +49,8 @@ def separate_layers(corners: Ints, wedge_vertex: Ints, vertices: int) -> Layers:
     )
 
 
-def _sorted(triples: Ints) -> list[Ints]:
-    """(f, 3) -> least, middle and largest of each; numpy's own sort takes three times as long for such short rows."""
-    a, b, c = triples.T
-    low, high = np.minimum(a, b), np.maximum(a, b)
-    return [np.minimum(low, c), np.maximum(low, np.minimum(high, c)), np.maximum(high, c)]
-
-
-def _layers(triples: list[Ints]) -> Longs:
-    """(f,) how many earlier triangles have the same three vertices, given column by column."""
-    first = first_equal(triples)
+def _layers(first: Ints) -> Longs:
+    """(f,) how many earlier triangles have the same three vertices, from the first that has them."""
     layer = np.zeros(len(first), np.int64)
     later = np.flatnonzero(first != np.arange(len(first)))
     ordered = later[np.argsort(first[later], kind="stable")]

@@ -17,6 +17,7 @@ from assetpipe.geometry.kernels.records import (
     B1,
     DEAD,
     DOUBT,
+    INNER,
     RIM,
     RING,
     SORT,
@@ -189,9 +190,12 @@ def join(m: Mesh, v: int, s: int, n: int, nu: int, x: wp.vec3d):
     both = wp.int32(0)
     if a1 >= 0 and a1 != a0 and b1 != b0:
         both = 1
+    kv = int(get(m.kind, v))
+    ku = int(get(m.kind, u))
     move_record(m, v, s, p, d)
-    move_wedges(m, 0, s, both, x, n, nu)
-    move_wedges(m, RING, s, both, x - d, n, nu)
+    if ((kv | ku) & SORT) != INNER:  # else each has one wedge, and the edge joins them
+        move_wedges(m, 0, s, both, x, n, nu)
+        move_wedges(m, RING, s, both, x - d, n, nu)
     join_wedges(m, a0, b0, x, d, p, n, nu)
     if both != 0:
         join_wedges(m, a1, b1, x, d, p, n, nu)
@@ -200,7 +204,5 @@ def join(m: Mesh, v: int, s: int, n: int, nu: int, x: wp.vec3d):
     relink(m, v, u, nu, s, end, RING, both)
     put(m.head, u, -1)
     put(m.heir, u, v)
-    kv = int(get(m.kind, v))
-    ku = int(get(m.kind, u))
     put(m.kind, v, wp.int8(wp.max(kv & SORT, ku & SORT) | ((kv | ku) & RIM)))
     put(m.counts, 1, get(m.counts, 1) + wp.int64(1))

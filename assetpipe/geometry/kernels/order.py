@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 import warp as wp
@@ -14,6 +16,8 @@ from assetpipe.kernels import EXACT, load
 wp.set_module_options(EXACT)
 Ints = NDArray[np.int32]
 CELLS = 1 << 21
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 
 def morton_order(positions: NDArray[np.float32]) -> Ints:
@@ -79,6 +83,13 @@ def _count_out(
         at = starts[keys[i]]
         order[at] = i
         starts[keys[i]] = at + 1
+
+
+def both(one: Callable[[], One], other: Callable[[], Other]) -> tuple[One, Other]:
+    """Side by side: for work that lets go of the interpreter's lock."""
+    with ThreadPoolExecutor(1) as beside:
+        later = beside.submit(other)
+        return one(), later.result()
 
 
 def take(array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.geometry.kernels.founding import thread_corners
-from assetpipe.geometry.kernels.order import column_ranges, morton_order, order_by, take
+from assetpipe.geometry.kernels.order import both, column_ranges, morton_order, order_by, take
 from assetpipe.geometry.kernels.records import CORNER, DOUBT, NEAR, PLAN, RECORD, RING, VALUE, Mesh, vec16f
 from assetpipe.geometry.surface import Surface
 
@@ -112,14 +113,19 @@ def lay_out(surface: Surface) -> State:
     home = _ranks(order)
     wedge_rank = home[surface.wedge_vertex]
     wedges = order_by(wedge_rank, len(order))
-    faces, corners = _lay_out_faces(surface, wedge_rank, wedges)
     centre = _centre(surface.positions)
     scale = _scale(surface.positions - centre)
     columns, steering = np.argsort(surface.weights <= 0, kind="stable"), int((surface.weights > 0).sum())
+    (faces, corners), rows = both(
+        lambda: _lay_out_faces(surface, wedge_rank, wedges),
+        lambda: {
+            **_lay_out_wedges(surface, wedges, columns, steering),
+            "record": _records((take(surface.positions, order) - centre) * np.float32(scale), surface.doubts, order),
+        },
+    )
     arrays = {
         **corners,
-        **_lay_out_wedges(surface, wedges, columns, steering),
-        "record": _records((take(surface.positions, order) - centre) * np.float32(scale), surface.doubts, order),
+        **rows,
         "key": np.zeros(len(order), np.float32),
         "kind": np.zeros(len(order), np.int8),
         "place": _wide(surface.wedge_vertex),
@@ -162,20 +168,23 @@ def compact(state: State) -> State:
     for name in SCRATCH:
         del arrays[name]
     faces, home = np.flatnonzero(state.alive), _followed(arrays.pop("heir"), state.home)
-    vertices, arrays["vertex"] = _used(take(arrays["vertex"].reshape(-1, 3), faces).reshape(-1), size)
-    wedges, arrays["wedge"] = _used(take(arrays["wedge"].reshape(-1, 3), faces).reshape(-1), len(arrays["weight"]))
     arrays["copies"] = _take_alike(arrays["copies"], faces)
-    kept = {**dict.fromkeys(OF_VERTICES, vertices), **dict.fromkeys(OF_WEDGES, wedges)}
-    for name, rows in kept.items():
-        arrays[name] = take(arrays[name], rows)
+
+    def renumber(index: str, names: Sequence[str]) -> Array:
+        kept, arrays[index] = _used(take(arrays[index].reshape(-1, 3), faces).reshape(-1), len(arrays[names[0]]))
+        for name in names:
+            arrays[name] = take(arrays[name], kept)
+        return kept
+
+    vertices, _ = both(lambda: renumber("vertex", OF_VERTICES), lambda: renumber("wedge", OF_WEDGES))
     numbers = np.append(_ranks(vertices, size), np.int32(-1))
     return _thread(replace(state, face=state.face[faces], home=numbers[home]))
 
 
 def _followed(heir: Array, home: Array) -> Array:
     """(v of the surface,) where each vertex is by now: heirs have heirs."""
-    while not np.array_equal(heir, heir[heir]):
-        heir = heir[heir]
+    while not np.array_equal(heir, elder := take(heir, heir)):
+        heir = elder
     return np.where(home >= 0, heir[home], np.int32(-1))
 
 
@@ -267,7 +276,7 @@ def _centre(positions: Array) -> Array:
     comes back as it was. Without, a metre at 10 km is decimated to the decimetre, whatever error is asked for."""
     if len(positions) == 0:
         return np.zeros(3, np.float32)
-    low, high = positions.min(axis=0), positions.max(axis=0)
+    low, high = column_ranges(positions)
     away = ((low > 0) & (high <= 2 * low)) | ((high < 0) & (low >= 2 * high))
     return np.where(away, low / 2 + high / 2, 0).astype(np.float32)
 
