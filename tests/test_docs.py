@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 
 from assetpipe.cli import cli
 from assetpipe.config import Config, Level, load_config
+from assetpipe.manifest import json_schema
 
 ROOT = Path(__file__).parents[1]
 DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -123,3 +125,24 @@ def test_configs_that_are_shown_are_valid(page: tuple[Path, str], tmp_path: Path
         tomllib.loads(block)
         (tmp_path / "shop.toml").write_text(block, encoding="utf-8")
         load_config(tmp_path / "shop.toml")
+
+
+def fields(schema: dict[str, Any], kind: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The lines of the table in docs/manifest.md: each field with what the schema says of it."""
+    for name, said in kind["properties"].items():
+        inner = said.get("items", said)
+        inner = next((each for each in inner.get("anyOf", [inner]) if each.get("type") != "null"), inner)
+        here = f"{path}{name}{'[]' if said.get('type') == 'array' and '$ref' in inner else ''}"
+        if "$ref" in inner:
+            yield from fields(schema, schema["$defs"][inner["$ref"].rpartition("/")[2]], f"{here}.")
+        else:
+            yield f"| `{here}` | {said['description'].rstrip('.')} |"
+
+
+def test_every_field_of_a_manifest_is_explained() -> None:
+    """In the words of the schema, which are those of the code."""
+    schema = json_schema()
+    expected = list(fields(schema, schema))
+    shown = [line for line in (ROOT / "docs" / "manifest.md").read_text().splitlines() if line.startswith("| `")]
+    assert shown == expected
+    assert len(shown) > 30
