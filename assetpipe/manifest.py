@@ -51,7 +51,7 @@ class ToolRecord(Record):
 
 
 class BoundsRecord(Record):
-        min: tuple[float, float, float]
+    min: tuple[float, float, float]
     """Metres: one corner of the box about what is drawn, skins at rest; y is up."""
     max: tuple[float, float, float]
     """Metres: the opposite corner."""
