@@ -26,6 +26,9 @@ Part = tuple[int, int, Primitive]
 WINDOW = 2048
 """Cells per side in which overlaps are looked for: texels, or more of them where an outline spans more."""
 
+FOLD = 0.002
+"""Of a member's UVs may be slivers that lie over others."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -37,6 +40,8 @@ class Frame:
     """texels after which everything repeats, 0 where it does not"""
     unique: bool
     """whether all maps follow from this plane, so that what overlaps in it looks the same"""
+    folded: bool = False
+    """whether a chart lies on itself in a plane from which not all maps follow: what overlaps looks different"""
 
     @property
     def map(self) -> Doubles:
@@ -121,10 +126,10 @@ def outline(subject: Subject, parts: Sequence[Part], px: int, scales: Mapping[in
     corners, starts = _joined(parts)
     uv_sets = sorted({lookup.uv_set for lookup in lookups})
     uvs = {n: np.concatenate([_uvs(each, n) for _, _, each in parts]) for n in uv_sets}
-    frame = _frame(subject, uvs, corners)
+    chart = _numbered(label_pieces(corners, sum(len(each.positions) for _, _, each in parts)))
+    frame = _frame(subject, uvs, (corners, chart))
     source = uvs[frame.uv_set] if uv_sets else np.zeros((len(np.concatenate([p.positions for _, _, p in parts])), 2))
     points = applied(frame.map, source)
-    chart = _numbered(label_pieces(corners, len(points)))
     points = _brought_home(points, chart, frame.period)
     apart = lookups and not subject.is_tile
     patch = _patches(points, corners, chart, frame) if apart else np.zeros(len(points), np.int32)
@@ -153,7 +158,8 @@ def _uvs(primitive: Primitive, uv_set: int) -> Array:
     return np.zeros((len(primitive.positions), 2), np.float32) if uvs is None else uvs
 
 
-def _frame(subject: Subject, uvs: Mapping[int, Array], corners: Ints) -> Frame:
+def _frame(subject: Subject, uvs: Mapping[int, Array], faces: tuple[Ints, Ints]) -> Frame:
+    """`faces`: corners, and the charts of vertices."""
     lookups = subject.lookups
     if not lookups:
         return Frame(0, ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)), (0, 0), unique=True)
@@ -161,7 +167,7 @@ def _frame(subject: Subject, uvs: Mapping[int, Array], corners: Ints) -> Frame:
         plane = _plane(subject)
         rows = (plane.matrix * (lookups[0].density / plane.density if plane.density else 1.0)).tolist()
         return Frame(plane.uv_set, (tuple(rows[0]), tuple(rows[1])), _period(lookups), unique=True)
-    return _frame_of_many(subject, uvs, corners)
+    return _frame_of_many(subject, uvs, faces)
 
 
 def _plane(subject: Subject) -> Lookup:
@@ -170,20 +176,28 @@ def _plane(subject: Subject) -> Lookup:
     return next((each for each in subject.facing if each.density and not each.is_along(finest)), finest)
 
 
-def _frame_of_many(subject: Subject, uvs: Mapping[int, Array], corners: Ints) -> Frame:
-    """That of vectors where there are any, else of several sets the one that repeats least, at the density that keeps
-    the finest map."""
-    spans = {n: float(_flat_areas(values.astype(np.float64), corners).sum()) for n, values in uvs.items()}
-    best = min(spans, key=lambda n: (spans[n] == 0, spans[n], n))
-    turn = np.eye(2)
-    for each in subject.facing[:1]:
-        if each.density and spans[each.uv_set]:
-            best, own = each.uv_set, np.reshape(each.turn, (2, 2))
-            turn = own / abs(float(determinant(own))) ** 0.5
-    lookups = subject.lookups
-    side = max(lookup.density * (spans[lookup.uv_set] / (spans[best] or 1.0)) ** 0.5 for lookup in lookups)
-    (a, b), (c, d) = (turn * float(max(1, round(side)))).tolist()
-    return Frame(best, ((a, b, 0.0), (c, d, 0.0)), (0, 0), unique=False)
+def _frame_of_many(subject: Subject, uvs: Mapping[int, Array], faces: tuple[Ints, Ints]) -> Frame:
+    """That of vectors where there are any, else of several sets the one that repeats least and lies nowhere on itself,
+    at the density that keeps the finest map."""
+    flat = {n: values.astype(np.float64) for n, values in uvs.items()}
+    spans = {n: float(_flat_areas(values, faces[0]).sum()) for n, values in flat.items()}
+    folded = {n: _is_folded(values, faces) for n, values in flat.items()}
+    facing = next((each for each in subject.facing if each.density and spans[each.uv_set]), None)
+    turn = np.eye(2) if facing is None else np.reshape(facing.turn, (2, 2))
+    best = min(spans, key=lambda n: (spans[n] == 0, folded[n], spans[n], n)) if facing is None else facing.uv_set
+    span = spans[best] or 1.0
+    side = max(lookup.density * (spans[lookup.uv_set] / span) ** 0.5 for lookup in subject.lookups)
+    (a, b), (c, d) = (turn / abs(float(determinant(turn))) ** 0.5 * float(max(1, round(side)))).tolist()
+    return Frame(best, ((a, b, 0.0), (c, d, 0.0)), (0, 0), unique=False, folded=folded[best])
+
+
+def _is_folded(points: Doubles, faces: tuple[Ints, Ints]) -> bool:
+    """Whether charts are mirrored along a line within them, as halves of a product are that share a picture."""
+    corners, chart = faces
+    a, b, c = (points[corners[:, k]] for k in range(3))
+    signed = ((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) / 2
+    front, back = (np.bincount(chart[corners[:, 0]], np.maximum(sign * signed, 0.0)) for sign in (1, -1))
+    return bool(np.minimum(front, back).sum() > FOLD * np.abs(signed).sum())
 
 
 def _period(lookups: Sequence[Lookup]) -> tuple[int, int]:

@@ -120,7 +120,10 @@ def _plan_atlas(chooser: Chooser, group: Sequence[Worn]) -> Plan:
     every = subjects(group, mix_looks(scene, group, chooser.pictures))
     known = [cut(each) if each.worn in chooser.tiled else each for each in every]
     drawn = {each.worn: outline(each, parts[each.worn], chooser.levels.finest, scales) for each in known}
-    return _plan_drawn(chooser, group, drawn)
+    reason = "keeps its own maps: in one set of UVs its halves share texels, in another they do not"
+    notes = tuple(f"{chooser.name(worn)} {reason}" for worn, each in drawn.items() if each.frame.folded)
+    whole = [worn for worn in group if not drawn[worn].frame.folded]
+    return _together([Plan((), notes), _plan_drawn(chooser, whole, drawn)])
 
 
 def _plan_drawn(chooser: Chooser, group: Sequence[Worn], drawn: Mapping[Worn, Outline]) -> Plan:

@@ -11,9 +11,9 @@ from assetpipe.asset import Array, Json, Material, Primitive, Scene
 from assetpipe.atlas import merge
 from assetpipe.container import prune
 from assetpipe.tangents import corner_tangents
-from tests.atlas.looks import FINE, pictures, quad, scene, settings, spots, square, texels
+from tests.atlas.looks import FINE, looks, pictures, quad, scene, settings, spots, square, texels
 from tests.atlas.merging import noise, painted
-from tests.textures.pictures import bumps, png
+from tests.textures.pictures import bumps, cloth, png
 
 WHOLE = square(0.1, 0.1, 0.9, 0.9)
 TURNED = {"rotation": 0.7, "scale": [0.8, 0.8]}
@@ -77,3 +77,48 @@ def test_vectors_that_no_one_plane_serves_keep_their_material() -> None:
     found = merge(source, settings(), FINE, pictures())
     assert any("follow tangents of different UVs: coated" in note for note in found.notes)
     assert len(found.scene.meshes[0].primitives) == 2
+
+
+def folded(second: Array, **slots: Json) -> tuple[Scene, Primitive]:
+    """A part whose two halves share the first picture, mirrored along a line of vertices, and each have their own share
+    of the second one, by UVs of their own; and a plain part beside it."""
+    columns = np.array([0.0, 0.5, 1.0])
+    points = np.array([(x, y, 0) for y in (0, 1) for x in columns], np.float32)
+    uvs = np.array([(1 - abs(2 * x - 1), 1 - y) for y in (0, 1) for x in columns])
+    corners = np.array([(0, 1, 3), (3, 1, 4), (1, 2, 4), (4, 2, 5)], np.uint32).reshape(-1)
+    attributes = {
+        "POSITION": points,
+        "NORMAL": np.tile(np.float32([0, 0, 1]), (6, 1)),
+        "TEXCOORD_0": (0.1 + 0.8 * uvs).astype(np.float32),
+        "TEXCOORD_1": second.astype(np.float32),
+    }
+    part = Primitive(4, corners, attributes, json={"material": 0})
+    material = Material({"name": "mirrored", "occlusionTexture": {"index": 1, "texCoord": 1}, **slots})
+    return scene(
+        [part, quad(WHOLE, 1, at=2)],
+        [material, painted(2)],
+        [png(cloth(64)), png(cloth(64, seed=2)[::-1].copy()), noise(64)],
+    ), part
+
+
+SECOND = np.array([(x, 1 - y) for y in (0, 1) for x in (0.1, 0.5, 0.9)])
+
+
+def test_halves_that_share_a_colour_keep_occlusion_of_their_own() -> None:
+    """The atlas lies as the set of UVs does in which nothing lies on itself."""
+    source, _ = folded(SECOND, pbrMetallicRoughness={"baseColorTexture": {"index": 0}})
+    result = prune(merge(source, settings(), FINE, pictures()).scene)
+    assert len(result.meshes[0].primitives) == 1
+    before, after = looks(source), looks(result)
+    np.testing.assert_allclose(after["occlusion"], before["occlusion"], atol=0.03)
+
+
+def test_halves_that_share_vectors_and_not_the_rest_keep_their_material() -> None:
+    """No one plane serves both, and the note says so, also where all is to be merged."""
+    source, part = folded(SECOND, normalTexture={"index": 0})
+    found = merge(source, settings(), FINE, pictures())
+    assert any(
+        note.startswith("mirrored keeps its own maps: in one set of UVs its halves share") for note in found.notes
+    )
+    kept = found.scene.meshes[0].primitives[0]
+    np.testing.assert_array_equal(kept.attributes["TEXCOORD_1"], part.attributes["TEXCOORD_1"])
