@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Literal, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 Kind = Literal["step", "note", "warning", "done", "failed"]
@@ -73,46 +74,62 @@ class Lines:
         pass
 
 
+class Rows:
+    """Bars at a terminal, one for each asset, with lines that scroll above. What strangers have named is no markup."""
+
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("{task.fields[asset]:<24.24}", markup=False),
+            BarColumn(30),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+        )
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.progress = Progress(*columns, console=console, transient=True)
+        self._rows: dict[str, TaskID] = {}
+
+    def advance(self, event: Event, name: str = "") -> None:
+        """`name`: where it is not the asset's."""
+        if event.asset not in self._rows:
+            self._rows[event.asset] = self.progress.add_task("", total=1.0, asset=printable(name or event.asset))
+        row, text = self._rows[event.asset], printable(event.message)
+        self.progress.update(row, completed=event.fraction, description=text)
+
+    def remove(self, asset: str) -> None:
+        if asset in self._rows:
+            self.progress.remove_task(self._rows.pop(asset))
+
+    def say(self, name: str, mark: str, text: str) -> None:
+        """`mark` alone is markup."""
+        self.progress.console.print(f"[bold]{escape(printable(name))}[/] {mark}{escape(printable(text))}")
+
+
 class Bars:
     """A bar per asset under way, with prose scrolling above, at a terminal."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        columns = (
-            TextColumn("{task.fields[asset]:<20.20}"),
-            BarColumn(30),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-        )
-        self._progress = Progress(*columns, console=console, transient=True)
-        self._tasks: dict[str, TaskID] = {}
+        self._rows = Rows()
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
         with self._lock:
             if event.kind == "step":
-                self._advance(event)
+                self._rows.advance(event)
                 return
-            if event.kind in ("done", "failed") and event.asset in self._tasks:
-                self._progress.remove_task(self._tasks.pop(event.asset))
-            mark = "[yellow]warning:[/] " if event.kind == "warning" else ""
+            if event.kind in ("done", "failed"):
+                self._rows.remove(event.asset)
             if event.kind != "failed":
-                text = printable(f"{event.message}").replace("[", r"\[")
-                self._progress.console.print(f"[bold]{printable(event.asset)}[/]: {mark}{text}")
-
-    def _advance(self, event: Event) -> None:
-        if event.asset not in self._tasks:
-            self._tasks[event.asset] = self._progress.add_task("", total=1.0, asset=event.asset)
-        self._progress.update(self._tasks[event.asset], completed=event.fraction, description=printable(event.message))
+                mark = "[yellow]warning:[/] " if event.kind == "warning" else ""
+                self._rows.say(f"{event.asset}:", mark, event.message)
 
     def __enter__(self) -> Report:
-        self._progress.start()
+        self._rows.progress.start()
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._rows.progress.stop()
 
 
 def printable(text: str) -> str:

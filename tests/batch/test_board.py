@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from assetpipe.batch.board import Board
 from assetpipe.batch.calls import plan_batch
-from assetpipe.log import Event
+from assetpipe.log import Bars, Event
 from tests.batch.nights import items
 
 
@@ -31,8 +33,22 @@ def test_a_bar_is_there_while_its_asset_is_under_way() -> None:
         Event("failed", "chair", "E_CRASH: chair [broken]"),
     ):
         board(event)
-    bars = board._progress.tasks
+    bars = board.rows.progress.tasks
     assert [(task.fields["asset"], task.description) for task in bars] == [
         ("batch", "planning: 0 of 2"),
         ("table", "reading"),
     ]
+
+
+@pytest.mark.parametrize("kind", [Bars, Board])
+def test_what_strangers_have_named_is_shown_and_not_obeyed(
+    kind: type[Bars | Board], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Square brackets are rich's markup, and a closing one that was never opened its error."""
+    with kind() as report:
+        report(Event("step", "chair", "reading [/red] [blink]x\x1b[2J", 0.1))
+        report(Event("warning", "", "image [/red] of [link=x]y"))
+        report(Event("done", "chair", "[bold]done\\"))
+    said = capsys.readouterr().err
+    assert "image [/red] of [link=x]y" in said
+    assert "[bold]done\\" in said
