@@ -8,12 +8,13 @@ arrays by value; without the raised inlining threshold of its own default a swee
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -22,6 +23,8 @@ from typing import Any
 import warp as wp
 
 from assetpipe.caches import kernel_folder
+from assetpipe.errors import LimitExceeded
+from assetpipe.scratch import scratch
 
 log = logging.getLogger("assetpipe")
 LOADING = RLock()
@@ -74,12 +77,18 @@ def load(module: str) -> None:
         compiled = kernel_cache() / wp.get_module(module).get_module_identifier(block_dim=1)
         if not compiled.exists():
             log.info("compiling the kernels of %s: seconds, on the first run only", module)
-        wp.load_module(module, device="cpu")
+        try:
+            wp.load_module(module, device="cpu")
+        except OSError as error:
+            fault = f"{kernel_cache()}: no room for the kernels of {module}: {error.strerror}"
+            raise LimitExceeded("E_KERNELS", fault, hint="free some space, or name another WARP_CACHE_PATH") from error
 
 
 def _beside(folder: Path) -> Path:
-    """A folder that can be written to, in which all that is in the other seems to be."""
-    own = Path(tempfile.mkdtemp(prefix="assetpipe-kernels-"))
+    """A folder that can be written to, in which all that is in the other seems to be, until we end."""
+    until_we_end = ExitStack()
+    atexit.register(until_we_end.close)
+    own = until_we_end.enter_context(scratch("kernels"))
     with suppress(OSError):
         for entry in folder.iterdir():
             (own / entry.name).symlink_to(entry)
