@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -88,7 +87,7 @@ def as_mesh(state: State, stage: int) -> Any:
     """The arrays, not copied, as the kernels take them."""
     mesh = Mesh()
     for name, array in state.arrays.items():
-        array = array.reshape(ROWS[name]) if name in ROWS else array
+        array = _wide(array.reshape(ROWS[name]) if name in ROWS else array)
         kind = KERNEL_TYPES.get(name, wp.float32 if array.dtype == np.float32 else wp.int32)
         setattr(mesh, name, wp.array(array, dtype=kind, copy=False, device="cpu"))
     mesh.steering = state.steering
@@ -120,7 +119,7 @@ def lay_out(surface: Surface) -> State:
         lambda: _lay_out_faces(surface, wedge_rank, wedges),
         lambda: {
             **_lay_out_wedges(surface, wedges, columns, steering),
-            "record": _records((take(surface.positions, order) - centre) * np.float32(scale), surface.doubts, order),
+            "record": _records(surface, order, centre, scale),
         },
     )
     arrays = {
@@ -128,9 +127,9 @@ def lay_out(surface: Surface) -> State:
         **rows,
         "key": np.zeros(len(order), np.float32),
         "kind": np.zeros(len(order), np.int8),
-        "place": _wide(surface.wedge_vertex),
-        "places": _wide(surface.positions),
-        "mu": _wide((surface.weights[columns].astype(np.float64) * scale) ** 2),
+        "place": np.ascontiguousarray(surface.wedge_vertex),
+        "places": np.ascontiguousarray(surface.positions),
+        "mu": (surface.weights[columns].astype(np.float64) * scale) ** 2,
         "worst": np.zeros(1, np.float64),
     }
     return _thread(State(arrays, faces, steering, columns, scale, centre, surface.uv_sets, home))
@@ -152,12 +151,12 @@ def _lay_out_faces(surface: Surface, wedge_rank: Array, wedges: Array) -> tuple[
 def _lay_out_wedges(surface: Surface, wedges: Array, columns: Array, steering: int) -> dict[str, Array]:
     low, high = column_ranges(surface.attributes[:, columns])
     return {
-        "solved": _solved(take(surface.attributes, wedges)[:, columns[:steering]]),
-        "carried": _wide(take(surface.attributes, wedges)[:, columns[steering:]]),
+        "solved": _solved(surface.attributes, wedges, columns[:steering]),
+        "carried": take(surface.attributes[:, columns[steering:]], wedges),
         "weight": np.zeros(len(wedges), np.float32),
         "seed": wedges,
-        "low": _wide(low),
-        "high": _wide(high),
+        "low": low,
+        "high": high,
     }
 
 
@@ -170,14 +169,13 @@ def compact(state: State) -> State:
     faces, home = np.flatnonzero(state.alive), _followed(arrays.pop("heir"), state.home)
     arrays["copies"] = _take_alike(arrays["copies"], faces)
 
-    def renumber(index: str, names: Sequence[str]) -> Array:
-        kept, arrays[index] = _used(take(arrays[index].reshape(-1, 3), faces).reshape(-1), len(arrays[names[0]]))
+    kept = {}
+    for index, names in (("vertex", OF_VERTICES), ("wedge", OF_WEDGES)):
+        rows = take(arrays.pop(index).reshape(-1, 3), faces).reshape(-1)
+        kept[index], arrays[index] = _used(rows, len(arrays[names[0]]))
         for name in names:
-            arrays[name] = take(arrays[name], kept)
-        return kept
-
-    vertices, _ = both(lambda: renumber("vertex", OF_VERTICES), lambda: renumber("wedge", OF_WEDGES))
-    numbers = np.append(_ranks(vertices, size), np.int32(-1))
+            arrays[name] = take(arrays[name], kept[index])
+    numbers = np.append(_ranks(kept["vertex"], size), np.int32(-1))
     return _thread(replace(state, face=state.face[faces], home=numbers[home]))
 
 
@@ -236,17 +234,20 @@ def _thread(state: State) -> State:
     return replace(state, arrays={**state.arrays, **fresh}, workers=[])
 
 
-def _solved(values: Array) -> Array:
-    """(w, k) values -> (w, k, 4), the slopes not yet known."""
-    solved = np.zeros((*values.shape, 4), np.float32)
-    solved[..., VALUE] = values
-    return _wide(solved)
+def _solved(attributes: Array, wedges: Array, columns: Array) -> Array:
+    """(w, k, 4), the slopes not yet known."""
+    solved = np.zeros((len(wedges), len(columns), 4), np.float32)
+    for at, column in enumerate(columns):
+        solved[:, at, VALUE] = take(attributes[:, column], wedges)
+    return solved
 
 
-def _records(positions: Array, doubts: Array | None, order: Array) -> Array:
-    records = np.zeros((len(positions), RECORD), np.float32)
-    records[:, :3] = positions
-    records[:, int(DOUBT)] = 1.0 if doubts is None else doubts[order] ** 2
+def _records(surface: Surface, order: Array, centre: Array, scale: float) -> Array:
+    records = np.zeros((len(order), RECORD), np.float32)
+    records[:, :3] = take(surface.positions, order)
+    records[:, :3] -= centre
+    records[:, :3] *= np.float32(scale)
+    records[:, int(DOUBT)] = 1.0 if surface.doubts is None else surface.doubts[order] ** 2
     return records
 
 
@@ -287,7 +288,5 @@ def _scale(positions: Array) -> float:
 
 
 def _wide(array: Array) -> Array:
-    """Warp takes no array with an axis of length 0."""
-    if array.size:
-        return np.ascontiguousarray(array)
-    return np.zeros([max(1, n) for n in array.shape], array.dtype)
+    """Warp takes no array with an axis of length 0; nothing reads this one."""
+    return array if array.size else np.zeros([max(1, n) for n in array.shape], array.dtype)
