@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tests.commands import run
+
 ACCOUNT, REGION, STACK = "000000000000", "us-east-1", "assetpipe"
 PSEUDO = {
     "AWS::AccountId": ACCOUNT,
@@ -24,6 +26,12 @@ GIVEN = {
     "ArchiveDays": "0",
     "CacheDays": "0",
 }
+
+
+def printed(*more: object, to: str = "s3://shop-models/eu", sources: str = "s3://shop-sources") -> str:
+    done = run("batch", "template", "--to", to, "--sources", sources, *more)
+    assert done.code == 0, done.err
+    return done.out
 
 
 class Resolver:
