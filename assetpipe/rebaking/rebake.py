@@ -7,13 +7,14 @@ the UVs that it has, or in new ones where it has none; where what has UVs tiles 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assetpipe.asset import Array, Json, Material, Mesh, Primitive, Scene
 from assetpipe.baking import BakeRequest, Staged, Surface, bake
 from assetpipe.baking.materials import BASE_COLOUR, NORMAL
-from assetpipe.geometry import Decimated
+from assetpipe.geometry import Decimated, drop_morphs
+from assetpipe.geometry.morphs import has_morphs
 from assetpipe.geometry.unwrap import Unwrapped, Unwrapping, unwrap
 from assetpipe.lossless import lossless
 from assetpipe.queries.device import Device
@@ -52,18 +53,36 @@ def rebake(source: Scene, levels: Sequence[Decimated], asked: Asked, cache: Text
     made = list(levels)
     said: dict[int, list[tuple[str, Plan]]] = {at: [] for at in range(len(made))}
     changed = [at for at, level in enumerate(levels) if level.deviation.max or asked.always]
-    for worn in _shown(source) if changed else ():
-        stage = stage_shape(source, worn, asked.device)
-        wishes = {at: Wish(asked.always, asked.degrees, asked.px[at]) for at in changed}
-        plans = {at: make_plan(made[at], stage, wish) for at, wish in wishes.items()}
-        maps = sorted(frozenset().union(*(plan.maps for plan in plans.values())))
-        all_get = {name: name == NORMAL or (name == BASE_COLOUR and stage.coloured) for name in maps}
-        dresses = dress(source, stage.materials, all_get, cache)
-        staged = stage_maps(stage, dresses.layers) if maps else ()
-        for at, plan in plans.items():
-            made[at] = _rebaked(made[at], Baking(stage, staged, dresses.names), plan, asked.px[at], asked.pixel(at))
-            said[at].append((stage.name, plan))
+    for stood, own in _as_levels_stand(source, levels, changed):
+        for worn in _shown(stood):
+            stage = stage_shape(stood, worn, asked.device)
+            wishes = {at: Wish(asked.always, asked.degrees, asked.px[at]) for at in own}
+            plans = {at: make_plan(made[at], stage, wish) for at, wish in wishes.items()}
+            baking = _staged(stood, stage, plans.values(), cache)
+            for at, plan in plans.items():
+                made[at] = _rebaked(made[at], baking, plan, asked.px[at], asked.pixel(at))
+                said[at].append((stage.name, plan))
     return [_noted(level, sentences(said[at])) for at, level in enumerate(made)]
+
+
+def _as_levels_stand(
+    source: Scene, levels: Sequence[Decimated], changed: Sequence[int]
+) -> Iterator[tuple[Scene, list[int]]]:
+    """The source, with the levels that it is compared with: those whose morph targets were dropped stand as default
+    weights leave them."""
+    still = [at for at in changed if has_morphs(source) and not has_morphs(levels[at].scene)]
+    moving = [at for at in changed if at not in still]
+    if moving:
+        yield source, moving
+    if still:
+        yield drop_morphs(source), still
+
+
+def _staged(source: Scene, stage: Stage, plans: Iterable[Plan], cache: TextureCache) -> Baking:
+    maps = sorted(frozenset().union(*(plan.maps for plan in plans)))
+    all_get = {name: name == NORMAL or (name == BASE_COLOUR and stage.coloured) for name in maps}
+    dresses = dress(source, stage.materials, all_get, cache)
+    return Baking(stage, stage_maps(stage, dresses.layers) if maps else (), dresses.names)
 
 
 def _noted(level: Decimated, notes: tuple[str, ...]) -> Decimated:

@@ -279,3 +279,19 @@ def test_what_is_the_same_for_several_is_said_once() -> None:
     source = replace(scene(sheet(), sheet(60, 1)), materials=tuple(Material({"name": name}) for name in ("a", "b")))
     (note,) = rebaked(source, level_of(source, coarse(), coarse(8, 1))).notes
     assert re.fullmatch(r"a, b: normals, [\d.]+( to [\d.]+)? degrees off, baked from the source", note)
+
+
+def test_what_lost_its_morph_targets_is_compared_where_default_weights_leave_it() -> None:
+    """At rest the waves turn to where the base has none: the level shows those of the weights, not of the base."""
+    moved = np.zeros_like(sheet().positions)
+    moved[:, 1] = -sheet().positions[:, 1]
+    flat = replace(
+        sheet(), attributes={**sheet().attributes, "POSITION": (sheet().positions + moved).astype(np.float32)}
+    )
+    target = {"POSITION": -moved, "NORMAL": sheet().attributes["NORMAL"] - np.float32([0, 1, 0])}
+    flat = replace(flat, attributes={**flat.attributes, "NORMAL": np.tile(np.float32([0, 1, 0]), (len(moved), 1))})
+    source = scene(replace(flat, targets=(target,)))
+    source = replace(source, meshes=(replace(source.meshes[0], json={"weights": [1.0]}),))
+    found = rebaked(source, level_of(scene(sheet()), coarse())).scene
+    normals, points = shown_normals(found, only(found))
+    assert degrees(normals, normals_at(points)).mean() < 1.5
