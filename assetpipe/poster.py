@@ -9,7 +9,6 @@ import numpy as np
 
 from assetpipe.asset import TRIANGLES, Array, Floats, Primitive, Scene
 from assetpipe.geometry.pose import Pose
-from assetpipe.lossless import to_8_bits
 from assetpipe.quality.drawables import REPEAT, Drawable, Texture
 from assetpipe.quality.poster import render_poster
 from assetpipe.textures.decode import decode
@@ -43,7 +42,7 @@ def textures(scene: Scene) -> dict[int, Texture]:
         image = texture.get("source")
         if image is not None:
             if image not in pixels:
-                pixels[image] = to_8_bits(decode(scene.images[image].data, scene.images[image].name).rgba)
+                pixels[image] = decode(scene.images[image].data, scene.images[image].name).rgba
             found[at] = Texture(pixels[image], _wrap(scene, texture.get("sampler")))
     return found
 

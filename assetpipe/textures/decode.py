@@ -17,6 +17,7 @@ import pyvips
 
 from assetpipe.asset import Array
 from assetpipe.errors import LimitExceeded, SourceError
+from assetpipe.lossless import to_8_bits
 from assetpipe.memory import starved
 from assetpipe.textures.ktx2 import decode_ktx2, is_ktx2
 
@@ -42,9 +43,8 @@ class Pixels:
     @property
     def rgba(self) -> Array:
         """8 bits, (height, width, 4)."""
-        if self.has_alpha:
-            return self.array
-        return np.dstack([self.array, np.full(self.array.shape[:2], 255, np.uint8)])
+        bytes_ = to_8_bits(self.array)
+        return bytes_ if self.has_alpha else np.dstack([bytes_, np.full(bytes_.shape[:2], 255, np.uint8)])
 
     @property
     def vips(self) -> pyvips.Image:

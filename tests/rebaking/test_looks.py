@@ -23,7 +23,7 @@ from tests import shapes
 from tests.atlas.looks import bilinear, spots, uvs_at
 from tests.baking.scenes import unit
 from tests.rebaking.levels import asked, coarse, level_of, meshes, nodes, only, rebaked, scene, sheet, texture
-from tests.textures.pictures import png
+from tests.textures.pictures import bumps, png
 
 COLOURS = np.array([(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1)], np.float32)
 
@@ -154,3 +154,15 @@ def test_the_same_bytes_whatever_the_threads_and_the_hashes(seed: str) -> None:
         ).stdout
 
     assert digest() == digest(ONE_CORE="1", PYTHONHASHSEED="0") != ""
+
+
+def test_a_coats_bumps_keep_their_tangents() -> None:
+    """UVs overlap: a normal map in UVs of its own would bring tangents that are not those of the coat's map."""
+    coat = {"clearcoatFactor": 1.0, "clearcoatNormalTexture": {"index": 0}}
+    tiled = {name: values * 4 if name == "TEXCOORD_0" else values for name, values in coarse().attributes.items()}
+    wide = {name: values * 4 if name == "TEXCOORD_0" else values for name, values in sheet().attributes.items()}
+    for extensions, told in (({"KHR_materials_clearcoat": coat}, "bumps of its coat"), ({}, "UVs of their own")):
+        more = {"extensions": extensions, "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}
+        source = scene(replace(sheet(), attributes=wide), material=more, images=(png(bumps(64)),))
+        found = rebaked(source, level_of(source, replace(coarse(), attributes=tiled)))
+        assert any(told in note for note in found.notes)
