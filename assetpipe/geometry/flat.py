@@ -89,7 +89,7 @@ def _is_smooth(primitive: Primitive, places: Array) -> bool:
     wedges = first_equal([places[here], primitive.attributes["NORMAL"][here]])
     if 3 * np.count_nonzero(wedges == np.arange(len(wedges))) > SHARED * len(wedges):
         return False
-    near = around.any(axis=1)
+    near = around[:, 0] | around[:, 1] | around[:, 2]  # numpy's own `any` takes ten times as long for short rows
     hinges = find_hinges(primitive.positions, triangles[near])
     bent = np.abs(hinges.cosines) < np.cos(COPLANAR)
     normals = primitive.attributes["NORMAL"][corners[near].reshape(-1)]

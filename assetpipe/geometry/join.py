@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -120,7 +120,7 @@ def _weld(parts: Sequence[Part], starts: Ints) -> tuple[Array, tuple[Part, ...]]
 
 def _measure(scene: Scene, parts: Sequence[Part]) -> tuple[float, dict[str, Floats], dict[str, float]]:
     """The scene's radius; what `_uv_scales` says of its texture coordinates."""
-    names = [name for name, _ in _columns(parts) if name.startswith("TEXCOORD")]
+    names = [name for name, _ in _columns(parts, ("TEXCOORD",))]
     return scene_bounds(scene).radius, *_uv_scales(parts, names)
 
 
@@ -162,9 +162,9 @@ def _numbers(kept: Array, count: int) -> Ints:
     return numbers
 
 
-def _columns(parts: Sequence[Part]) -> Iterator[tuple[str, slice]]:
+def _columns(parts: Sequence[Part], kinds: Collection[str] = WIDTHS) -> Iterator[tuple[str, slice]]:
     """Attributes that vary somewhere; those that are the same all over need no solving."""
-    found = {name for part in parts for name in part.source.attributes if name.split("_")[0] in WIDTHS}
+    found = {name for part in parts for name in part.source.attributes if name.split("_")[0] in kinds}
     names = sorted(found, key=lambda name: (not name.startswith("TEXCOORD"), name))  # the collapse looks for UVs first
     start = 0
     for name in names:
@@ -207,7 +207,9 @@ def _span(part: Part, name: str) -> float:
     triangles = part.source.indices.reshape(-1, 3)
     triangles = triangles[:: max(1, len(triangles) // SAMPLE)]
     surface = np.linalg.norm(crosses(part.source.positions, triangles), axis=1).sum() * part.scale**2
-    texture = np.abs(crosses(np.pad(uvs, ((0, 0), (0, 1))), triangles)[:, 2]).sum()
+    a, b, c = (uvs[triangles[:, corner]].astype(np.float64) for corner in range(3))
+    (ux, uy), (vx, vy) = (b - a).T, (c - a).T
+    texture = np.abs(ux * vy - uy * vx).sum()
     return float(np.sqrt(surface / texture)) if texture > 0 and surface > 0 else 0.0
 
 
