@@ -76,6 +76,12 @@ def within_face(m: Mesh, i: int, k: int, p: wp.vec2d) -> wp.vec2d:
 
 
 @wp.func
+def ranged(m: Mesh, column: int, x: wp.float64) -> wp.float64:
+    """Within the range of the source."""
+    return wp.clamp(x, wp.float64(get(m.low, column)), wp.float64(get(m.high, column)))
+
+
+@wp.func
 def texture(m: Mesh, k: int, a: int, b: int, oa: wp.vec3d, ob: wp.vec3d, n: int, nu: int) -> wp.vec2d:
     """Texture coordinate in set k of wedges a and b (-1: a alone) joined, at offsets oa and ob from their vertices,
     held by the faces of the n and nu corners in the two rings; free where there are none."""
@@ -83,6 +89,7 @@ def texture(m: Mesh, k: int, a: int, b: int, oa: wp.vec3d, ob: wp.vec3d, n: int,
     if b >= 0:
         t = share(m, a, b)
         p = p * (wp.float64(1.0) - t) + sloped(m, b, k, ob) * t
+    p = wp.vec2d(ranged(m, 2 * k, p[0]), ranged(m, 2 * k + 1, p[1]))
     if n + nu == 0:
         return p
     best = stored(m, a, k)

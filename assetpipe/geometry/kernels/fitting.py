@@ -41,6 +41,9 @@ THINNER = wp.constant(wp.float64(0.5))
 """What is left of a sliver's square when it counts as thin as it was. Without any play the slivers round the pole of a
 globe lock each other: 5,700 of the last 9,000 triangles of the sample scan."""
 
+ULP = wp.constant(wp.float64(2.0**-23))
+"""Of float32, in which texture coordinates are stored: a triangle must not be flipped by their rounding, either."""
+
 
 @wp.func
 def is_turned(m: Mesh, a: int, b: int, q: wp.vec3d, p: wp.vec3d) -> bool:
@@ -70,7 +73,12 @@ def is_folded(m: Mesh, i: int, k: int, new: wp.vec2d) -> bool:
     A = stored(m, ring(m, i, W1), k)
     e = stored(m, ring(m, i, W2), k) - A
     was = turn(e, stored(m, ring(m, i, WEDGE), k) - A)
-    return was * turn(e, new - A) <= wp.float64(0.0) and was != wp.float64(0.0)
+    now = turn(e, new - A)
+    if was < wp.float64(0.0):
+        was = -was
+        now = -now
+    rounding = ULP * (wp.abs(e[0]) + wp.abs(e[1])) * (wp.abs(new[0]) + wp.abs(new[1]))
+    return was > wp.float64(0.0) and now <= wp.where(was > rounding, rounding, wp.float64(0.0))
 
 
 @wp.func

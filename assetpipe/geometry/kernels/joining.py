@@ -55,7 +55,7 @@ def write_texture(m: Mesh, w: int, k: int, at: wp.vec2d):
     """The value of wedge w in texture set k; the slope stays."""
     for i in range(2):
         a = get(m.solved, w * m.steering + 2 * k + i)
-        put(m.solved, w * m.steering + 2 * k + i, wp.vec4f(a[0], a[1], a[2], within(m, 2 * k + i, at[i])))
+        put(m.solved, w * m.steering + 2 * k + i, wp.vec4f(a[0], a[1], a[2], wp.float32(at[i])))
 
 
 @wp.func
