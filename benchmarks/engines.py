@@ -198,6 +198,7 @@ def run(engine: str, folder: Path, targets: list[int]) -> dict[str, Any]:
     before, seconds = _memory("VmRSS"), []
     results: list[Arrays] = []
     while not seconds or (len(seconds) < 2 and seconds[0] < LONG and engine not in ("meshlab", "meshlab-texture")):
+        results = []  # of the call before
         start = time.perf_counter()
         results = call()
         seconds.append(time.perf_counter() - start)

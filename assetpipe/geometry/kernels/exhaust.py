@@ -166,7 +166,7 @@ def _ceiling(state: State, rules: Rules) -> float:
 
 def _tidy(state: State) -> State:
     """Without the dead once they are the most; with clocks that have room."""
-    if np.count_nonzero(state.alive) * 2 < len(state.face):
+    if np.count_nonzero(state.alive) * 2 < len(state.group):
         return compact(state)
     for one in [state, *state.workers]:
         if one.arrays["counts"][2] > CLOCK_LIMIT:

@@ -10,7 +10,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.geometry.kernels.founding import thread_corners
-from assetpipe.geometry.kernels.order import both, column_ranges, morton_order, order_by, take
+from assetpipe.geometry.kernels.order import column_ranges, morton_order, order_by, take
 from assetpipe.geometry.kernels.records import CORNER, DOUBT, NEAR, PLAN, RECORD, RING, VALUE, Mesh, vec16f
 from assetpipe.geometry.surface import Surface
 
@@ -37,8 +37,8 @@ class State:
     """What `Mesh` says of each array; the kernels write into these very arrays."""
 
     arrays: dict[str, Array]
-    face: Array
-    """(f,) face of the surface that each face is."""
+    group: Array
+    """(f,) of the surface."""
     steering: int
     """Columns that steer the collapse; they come first."""
     columns: Array
@@ -115,16 +115,11 @@ def lay_out(surface: Surface) -> State:
     centre = _centre(surface.positions)
     scale = _scale(surface.positions - centre)
     columns, steering = np.argsort(surface.weights <= 0, kind="stable"), int((surface.weights > 0).sum())
-    (faces, corners), rows = both(
-        lambda: _lay_out_faces(surface, wedge_rank, wedges),
-        lambda: {
-            **_lay_out_wedges(surface, wedges, columns, steering),
-            "record": _records(surface, order, centre, scale),
-        },
-    )
+    group, corners = _lay_out_faces(surface, wedge_rank, wedges)
     arrays = {
         **corners,
-        **rows,
+        **_lay_out_wedges(surface, wedges, columns, steering),
+        "record": _records(surface, order, centre, scale),
         "key": np.zeros(len(order), np.float32),
         "kind": np.zeros(len(order), np.int8),
         "place": np.ascontiguousarray(surface.wedge_vertex),
@@ -132,11 +127,11 @@ def lay_out(surface: Surface) -> State:
         "mu": (surface.weights[columns].astype(np.float64) * scale) ** 2,
         "worst": np.zeros(1, np.float64),
     }
-    return _thread(State(arrays, faces, steering, columns, scale, centre, surface.uv_sets, home))
+    return _thread(State(arrays, group, steering, columns, scale, centre, surface.uv_sets, home))
 
 
 def _lay_out_faces(surface: Surface, wedge_rank: Array, wedges: Array) -> tuple[Array, dict[str, Array]]:
-    """(f,) faces of the surface in their order, and what they carry."""
+    """(f,) the group of each face in their order, and what else they carry."""
     at = take(wedge_rank, surface.corners)
     a, b, c = at.T
     whole = (a != b) & (b != c) & (c != a)
@@ -145,7 +140,11 @@ def _lay_out_faces(surface: Surface, wedge_rank: Array, wedges: Array) -> tuple[
     vertex = take(at, faces).reshape(-1)
     del at, a, b, c, whole
     wedge = take(_ranks(wedges), take(surface.corners, faces)).reshape(-1)
-    return faces, {"vertex": vertex, "wedge": wedge, "copies": _take_alike(surface.copies, faces)}
+    return _take_alike(surface.group, faces), {
+        "vertex": vertex,
+        "wedge": wedge,
+        "copies": _take_alike(surface.copies, faces),
+    }
 
 
 def _lay_out_wedges(surface: Surface, wedges: Array, columns: Array, steering: int) -> dict[str, Array]:
@@ -176,7 +175,7 @@ def compact(state: State) -> State:
         for name in names:
             arrays[name] = take(arrays[name], kept[index])
     numbers = np.append(_ranks(kept["vertex"], size), np.int32(-1))
-    return _thread(replace(state, face=state.face[faces], home=numbers[home]))
+    return _thread(replace(state, group=_take_alike(state.group, faces), home=numbers[home]))
 
 
 def _followed(heir: Array, home: Array) -> Array:
@@ -203,8 +202,8 @@ def extract(state: State, surface: Surface) -> Surface:
         wedge_vertex=wedge_vertex,
         attributes=attributes,
         weights=surface.weights,
-        group=surface.group[state.face[faces]],
-        copies=surface.copies[state.face[faces]],
+        group=_take_alike(state.group, faces),
+        copies=_take_alike(old["copies"], faces),
         origin=surface.origin[old["seed"][wedges]],
         uv_sets=surface.uv_sets,
     )
