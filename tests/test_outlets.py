@@ -74,6 +74,7 @@ class Stop:
     def find_spec(self, name, *_):
         if name == {module!r}:
             os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # of what runs in the background a shell has it ignored
 sys.meta_path.insert(0, Stop())
 sys.argv = ["assetpipe", "inspect", {str(ball)!r}]
 runpy.run_module("assetpipe", run_name="__main__", alter_sys=True)
