@@ -28,14 +28,8 @@ from tests.commands import run
 from tests.delivery.bundles import SETTINGS, bundle
 from tests.delivery.fsck import findings
 from tests.delivery.servers import Server
-from tests.delivery.test_gc import (  # noqa: F401  a fixture
-    CHAIR,
-    SEQUENTIAL,
-    contents,
-    kept,
-    later,
-    objects,
-)
+from tests.delivery.test_gc import CHAIR, SEQUENTIAL, kept, later, objects
+from tests.delivery.test_gc_races import contents  # noqa: F401  a fixture
 from tests.delivery.turns import Interleaved, Turns
 from tests.delivery.typed import lines
 from tests.delivery.worlds import rounds
