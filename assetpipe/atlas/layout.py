@@ -208,7 +208,7 @@ def _padded(patches: Patches, found: Layout, terms: Terms, pixel: float) -> Layo
 def _wanted(patches: Patches, found: Layout, pixel: float) -> int:
     """A texel of the mip level that a pixel shows of what faces the camera, of all but a hundredth of the surface.
     Twice that, for what is seen aslant, took a tenth more bytes on the gadget, whose leather goes on all over its
-    padding; this takes 3 %."""
+    padding; this takes 4 %."""
     texels = patches.density * found.scale * pixel
     order = np.argsort(texels, kind="stable")
     areas = np.cumsum(patches.metres[order])

@@ -57,6 +57,15 @@ def test_a_rebalance_recommendation_is_said_once_and_stops_nothing(metadata: Met
     assert said == ["EC2 expects to take this machine soon (said at 2026-01-01T00:00:00Z)"]
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C is: of what runs in the background a shell has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_starts_the_drain_and_is_ours_for_the_block_only(metadata: Metadata, number: signal.Signals) -> None:
     """SIGTERM is what Batch's timeouts and terminations send, SIGINT is Ctrl-C."""
@@ -68,6 +77,7 @@ def test_a_signal_starts_the_drain_and_is_ours_for_the_block_only(metadata: Meta
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.usefixtures("heard")
 def test_a_second_interrupt_is_not_waited_for(metadata: Metadata) -> None:
     """Whoever presses Ctrl-C twice wants out; what others told us to ignore stays ignored."""
 

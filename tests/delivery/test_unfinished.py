@@ -91,7 +91,7 @@ def test_one_category_is_finished_whatever_is_known_of_it(stopped: FolderStore, 
     assert stopped.read("furniture/manifest/index.json")
     for name, said in (
         ("Möbel", "cannot be a category"),
-        ("", "cannot be a category"),
+        ("", "An empty word after --category"),
         ("sofas", "there are: furniture"),
     ):
         for command in ("finish", "verify"):
