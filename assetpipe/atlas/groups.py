@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assetpipe.asset import TRIANGLES, Json, Material, Scene
-from assetpipe.atlas.lookups import NEAREST, are_along, sampler_of
+from assetpipe.atlas.lookups import are_along, is_blocky
 from assetpipe.atlas.paints import FACING
 from assetpipe.slots import SLOTS, laid
 from assetpipe.worn import Worn, worn_by
@@ -103,7 +103,5 @@ def _likeness(scene: Scene, material: Material) -> str:
         if PREFIX + name in extensions
     }
     said["ior"] = [said.get("ior", [1.5])[0] or 1.5]
-    # A pixelated look is one that the author chose.
-    blocky = any(sampler_of(scene, slot).get("magFilter") == NEAREST for slot in material.textures)
     cutoff = material.json.get("alphaCutoff", 0.5) if mode == "MASK" else None
-    return json.dumps([mode, cutoff, material.double_sided, blocky, said], sort_keys=True)
+    return json.dumps([mode, cutoff, material.double_sided, is_blocky(scene, material), said], sort_keys=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assetpipe.asset import Array, Image, Json, Scene, TextureSlot
+from assetpipe.asset import Array, Image, Json, Material, Scene, TextureSlot
 from assetpipe.atlas.flat import inverse, product
 from assetpipe.slots import Laid, laid
 
@@ -90,3 +90,8 @@ def sampler_of(scene: Scene, slot: TextureSlot) -> Json:
     at = textures[slot.texture].get("sampler") if slot.texture < len(textures) else None
     sampler: Json = {} if at is None else scene.json["samplers"][at]
     return sampler
+
+
+def is_blocky(scene: Scene, material: Material) -> bool:
+    """A pixelated look is one that the author chose."""
+    return any(sampler_of(scene, slot).get("magFilter") == NEAREST for slot in material.textures)

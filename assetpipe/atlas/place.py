@@ -11,7 +11,7 @@ import numpy as np
 
 from assetpipe.asset import Floats, Image, Json, Mesh, Primitive, Scene
 from assetpipe.atlas.looks import Atlas
-from assetpipe.atlas.lookups import CLAMP, Pictures
+from assetpipe.atlas.lookups import CLAMP, NEAREST, Pictures, is_blocky
 from assetpipe.atlas.materials import merge_materials
 from assetpipe.atlas.outlines import Outline
 from assetpipe.atlas.painting import paint_sheet
@@ -38,7 +38,7 @@ def place(scene: Scene, plan: Plan, pictures: Pictures) -> Scene:
 
 def _with_atlas(scene: Scene, source: Scene, atlas: Atlas, pictures: Pictures) -> tuple[Scene, list[int]]:
     """One material more for each look: their numbers."""
-    scene, textures = _with_pictures(scene, _pictures(source, atlas, pictures))
+    scene, textures = _with_pictures(scene, _pictures(source, atlas, pictures), _sampler(source, atlas))
     merged = [
         merge_materials(source, each.paints, {sheet.name: textures[each.recipe(sheet)] for sheet in each.paints.sheets})
         for each in atlas.looks.each
@@ -63,9 +63,17 @@ def _pictures(scene: Scene, atlas: Atlas, pictures: Pictures) -> Iterator[tuple[
         yield recipe, lossless(texels, f"atlas {sheet.name}")
 
 
-def _with_pictures(scene: Scene, pictures: Iterable[tuple[Hashable, Image]]) -> tuple[Scene, dict[Hashable, int]]:
+def _sampler(scene: Scene, atlas: Atlas) -> Json:
+    """Members agree."""
+    blocky = is_blocky(scene, scene.materials[atlas.looks.each[0].members[0]])
+    return {**SAMPLER, "magFilter": NEAREST} if blocky else SAMPLER
+
+
+def _with_pictures(
+    scene: Scene, pictures: Iterable[tuple[Hashable, Image]], sampler: Json
+) -> tuple[Scene, dict[Hashable, int]]:
     images, textures = list(scene.images), list(scene.json.get("textures", ()))
-    samplers = [*scene.json.get("samplers", ()), SAMPLER]
+    samplers = [*scene.json.get("samplers", ()), sampler]
     found: dict[Hashable, int] = {}
     for recipe, image in pictures:
         found[recipe] = len(textures)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assetpipe.asset import Array, Json, Material
+from assetpipe.asset import Array, Json, Material, Scene
 from assetpipe.atlas import merge, place, plan_atlas
 from assetpipe.container import prune
 from tests.atlas.looks import FINE, looks, pictures, quad, scene, settings, square
@@ -130,6 +130,26 @@ def test_pictures_go_on_beyond_their_edges_as_samplers_say(wrap: int) -> None:
         samplers=[{"wrapS": wrap, "wrapT": wrap}],
     )
     assert_alike(source, merged(source), 1e-5)
+
+
+def test_pixels_that_an_author_shows_as_squares_stay_squares() -> None:
+    """What is magnified without mixing is so from its atlas too, at its own texels, and what is smooth stays smooth."""
+    source = scene(
+        [quad(square(0, 0, 1, 1), at, at=2 * at) for at in range(4)],
+        [painted(at) for at in range(4)],
+        [noise(16, seed=at) for at in range(4)],
+        textures=[{"source": at, "sampler": at // 2} for at in range(4)],
+        samplers=[{"magFilter": 9728, "minFilter": 9728}, {"magFilter": 9729}],
+    )
+    result = merged(source)
+    assert [_magnified(result, at) for at in (0, 1)] == [9728, 9729]
+    assert_alike(source, result, 1e-5)
+
+
+def _magnified(found: Scene, material: int) -> int:
+    at = found.materials[material].json["pbrMetallicRoughness"]["baseColorTexture"]["index"]
+    magnified: int = found.json["samplers"][found.json["textures"][at]["sampler"]]["magFilter"]
+    return magnified
 
 
 def test_maps_by_two_uv_sets_are_brought_to_one() -> None:
