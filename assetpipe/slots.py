@@ -16,6 +16,8 @@ from assetpipe.asset import Json
 
 PBR = ("pbrMetallicRoughness",)
 TRANSFORM = "KHR_texture_transform"
+STRAIGHT = 1e-3
+"""Of a turn: nobody sees a twentieth of a degree."""
 
 
 def _extension(name: str) -> tuple[str, ...]:
@@ -145,6 +147,12 @@ class Laid:
     turn: tuple[float, float, float, float]
     """row by row, UVs -> texture coordinates"""
     move: tuple[float, float]
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether tangents along the picture are those along the UVs: scaled against them, not turned or mirrored."""
+        a, b, c, d = self.turn
+        return a > 0 and d > 0 and max(abs(b), abs(c)) <= STRAIGHT * min(a, d)
 
 
 def laid(info: Json) -> Laid:

@@ -16,8 +16,6 @@ from assetpipe.slots import Laid, laid
 Doubles = NDArray[np.float64]
 REPEAT, MIRROR, CLAMP = 10497, 33648, 33071
 NEAREST = 9728
-STRAIGHT = 1e-3
-"""Of a turn: nobody sees a twentieth of a degree."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def are_along(one: Laid, other: Laid) -> bool:
     if one.uv_set != other.uv_set:
         return False
     (a, b), (c, d) = product(np.reshape(one.turn, (2, 2)), inverse(np.reshape(other.turn, (2, 2)))).tolist()
-    return bool(a > 0 and d > 0 and max(abs(b), abs(c)) <= STRAIGHT * min(a, d))
+    return Laid(one.uv_set, (a, b, c, d), one.move).is_straight
 
 
 def look_up(scene: Scene, slot: TextureSlot, pictures: Pictures) -> Lookup | None:

@@ -20,6 +20,8 @@ from assetpipe.queries.device import Device
 from assetpipe.rebaking.loss import LAYER
 from assetpipe.rebaking.maps import maps_of, pictures_of, unit_squares, unknown_to, uv_set_of
 from assetpipe.rebaking.surfaces import (
+    STRAIGHT,
+    Turn,
     keys_of,
     mesh_scales,
     primitives_of,
@@ -28,6 +30,7 @@ from assetpipe.rebaking.surfaces import (
     with_source_tangents,
 )
 from assetpipe.rebaking.tiles import repeats
+from assetpipe.slots import Laid
 from assetpipe.worn import NOTHING, Key, Worn, worn_by
 
 TEXELS_EACH = 8
@@ -39,6 +42,9 @@ the other."""
 FILL = 0.6
 """Of a square that charts cover."""
 POINTER, ANISOTROPY = "KHR_animation_pointer", "KHR_materials_anisotropy"
+BUMPS = frozenset({NORMAL, "clearcoatNormal"})
+Way = tuple[int, Turn]
+"""Which UVs, and how they are turned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,25 +128,29 @@ def stage_shape(source: Scene, worn: Worn, device: Device) -> Stage:
 
 
 def stage_maps(stage: Stage, layers: Sequence[Layer]) -> tuple[Staged, ...]:
-    """The same with all that maps are baked from: once for each set of UVs that normal maps' tangents follow, for
-    variants may have theirs in different ones."""
-    by_set: dict[int, list[Layer]] = {stage.uv_set: []}
+    """The same with all that maps are baked from: once for each way in which normal maps' tangents lie, for variants
+    may have theirs in different UVs, and a coat's bumps may be turned against the normals'."""
+    ways: dict[Way, list[Layer]] = {(stage.uv_set, STRAIGHT): []}
     for layer in layers:
-        by_set.setdefault(_uv_set(layer, stage.uv_set), []).append(layer)
-    return tuple(_stage_set(stage, own, uv_set) for uv_set, own in by_set.items() if own)
+        ways.setdefault(_way(layer, stage.uv_set), []).append(layer)
+    return tuple(_stage_way(stage, own, way) for way, own in ways.items() if own)
 
 
-def _uv_set(layer: Layer, default: int) -> int:
+def _way(layer: Layer, default: int) -> Way:
     """Whose tangents it asks for."""
     (coat,) = layer.coats
-    return coat.uv_set if layer.kind == "normal" and coat.texture is not None else default
+    if layer.kind != "normal" or coat.texture is None:
+        return default, STRAIGHT
+    a, b, u, c, d, v = coat.matrix
+    found = Laid(coat.uv_set, (a, b, c, d), (u, v))
+    return coat.uv_set, STRAIGHT if found.is_straight else found.turn
 
 
-def _stage_set(stage: Stage, layers: Sequence[Layer], uv_set: int) -> Staged:
+def _stage_way(stage: Stage, layers: Sequence[Layer], way: Way) -> Staged:
     primitives = stage.primitives
-    if NORMAL in stage.maps and any(layer.kind == "normal" for layer in layers):
-        bent = stage.bent if uv_set == stage.uv_set else None
-        primitives = bent or with_source_tangents(primitives, uv_set)
+    if BUMPS & stage.maps and any(layer.kind == "normal" for layer in layers):
+        bent = stage.bent if way == (stage.uv_set, STRAIGHT) else None
+        primitives = bent or with_source_tangents(primitives, *way)
     return stage_source(surface_of(primitives, stage.scales), layers, stage.shape.device, like=stage.shape)
 
 

@@ -18,6 +18,10 @@ from assetpipe.tangents import with_tangents
 from assetpipe.transforms import placements
 from assetpipe.worn import Key, Worn, worn_by
 
+Turn = tuple[float, float, float, float]
+"""Row by row, UVs -> texture coordinates."""
+STRAIGHT: Turn = (1.0, 0.0, 0.0, 1.0)
+TURNED = "_TURNED"
 MOST_STRETCH = 4.0
 """More would look for thin things' fronts behind their backs."""
 
@@ -52,11 +56,24 @@ def with_new_tangents(primitives: Mapping[Key, Primitive], uv_set: int) -> dict[
     return {key: with_tangents(each, f"TEXCOORD_{uv_set}") for key, each in primitives.items()}
 
 
-def with_source_tangents(primitives: Mapping[Key, Primitive], uv_set: int) -> dict[Key, Primitive]:
-    """The author's own, and where there are none those that viewers make."""
+def with_source_tangents(
+    primitives: Mapping[Key, Primitive], uv_set: int, turn: Turn = STRAIGHT
+) -> dict[Key, Primitive]:
+    """The author's own, and where there are none those that viewers make: along the UVs as a normal map's
+    KHR_texture_transform turns them."""
     name = f"TEXCOORD_{uv_set}"
     lacking = {key for key, each in primitives.items() if "TANGENT" not in each.attributes and name in each.attributes}
-    return {key: with_tangents(each, name) if key in lacking else each for key, each in primitives.items()}
+    return {key: _along(each, name, turn) if key in lacking else each for key, each in primitives.items()}
+
+
+def _along(primitive: Primitive, name: str, turn: Turn) -> Primitive:
+    if turn == STRAIGHT:
+        return with_tangents(primitive, name)
+    uvs = primitive.attributes[name].astype(np.float64) @ np.reshape(turn, (2, 2)).T
+    turned = with_tangents(
+        replace(primitive, attributes={**primitive.attributes, TURNED: uvs.astype(np.float32)}), TURNED
+    )
+    return replace(turned, attributes={key: values for key, values in turned.attributes.items() if key != TURNED})
 
 
 def surface_of(primitives: Mapping[Key, Primitive], scales: Sequence[float]) -> Surface:

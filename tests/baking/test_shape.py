@@ -135,6 +135,16 @@ def test_a_normal_map_is_turned_with_the_charts() -> None:
     assert degrees(decoded(level, result.maps["normal"], shown(level, px)), np.array([1.0, 0, 1.0])).max() < 0.7
 
 
+def test_a_picture_that_is_turned_turns_its_vectors_where_there_are_no_tangents() -> None:
+    """A quarter turn by KHR_texture_transform: viewers make tangents where the picture lies, and take those of the file
+    as they are."""
+    px, source = 64, square()
+    tilted = Coat(picture(np.full((4, 4, 3), (128 + 90, 128, 128 + 90), np.uint8)), matrix=(0, 1, 0, -1, 0, 1))
+    for own, wanted in ((replace(source, tangents=None), (0, -1, 1)), (source, (1, 0, 1))):
+        result = baked(own, source, [normal_layer(tilted)], BakeRequest(px, 0.01))
+        assert degrees(decoded(source, result.maps["normal"], shown(source, px)), np.array(wanted)).max() < 0.7
+
+
 def test_normal_scale_bends_less() -> None:
     """normalTexture.scale reaches the texels: the level's map has a scale of 1."""
     tilted = np.full((4, 4, 3), (128 + 90, 128, 128 + 90), np.uint8)

@@ -98,27 +98,6 @@ def test_always_bakes_what_was_not_changed() -> None:
     assert np.abs(pixels.astype(int) - (128, 128, 255)).max() <= 2
 
 
-def test_the_sources_own_normal_map_and_its_scale_are_in_the_texels() -> None:
-    """normalTexture.scale and KHR_texture_transform are gone; what they showed, on top of the lost shape, is there."""
-    moved = {"extensions": {"KHR_texture_transform": {"scale": [2, 2], "offset": [0.25, 0]}}}
-    flat = sheet(40)
-    flat = replace(
-        flat,
-        attributes={
-            **flat.attributes,
-            "POSITION": flat.positions * np.array([1, 0, 1], np.float32),
-            "NORMAL": np.tile(np.array([0, 1, 0], np.float32), (len(flat.positions), 1)),
-        },
-    )
-    tilted = np.full((16, 16, 3), (128 + 90, 128, 128 + 90), np.uint8)
-    source = scene(flat, material={"normalTexture": {"index": 0, "scale": 0.5, **moved}}, images=(png(tilted),))
-    found = rebaked(source, level_of(source, coarse()), always=True).scene
-    _, info = texture(found, "normalTexture")
-    shown, _ = shown_normals(found, only(found))
-    assert info.keys() == {"index"}
-    assert degrees(shown, np.array([0.5, 1.0, 0.0])).max() < 1.5
-
-
 def test_other_maps_stay_as_they_are() -> None:
     """Where UVs are kept only the normal map is new: base colour keeps its picture and its transform."""
     moved = {"KHR_texture_transform": {"scale": [3, 3]}}

@@ -143,6 +143,11 @@ def _across(normals: wp.array(dtype=wp.vec3), tangents: wp.array(dtype=wp.vec4),
 
 
 @wp.func
+def _turned(turn: wp.vec4, uv: wp.vec2) -> wp.vec2:
+    return wp.vec2(turn[0] * uv[0] + turn[1] * uv[1], turn[2] * uv[0] + turn[3] * uv[1])
+
+
+@wp.func
 def _source_normal(source: Source, library: Library, face: int, w: wp.vec3, spread: float) -> wp.vec3:
     """What a viewer shows: the vertices' normal, bent by the source's own map. Vectors at the vertices are interpolated
     and made unit each by itself, as in three.js and in Khronos' sample viewer."""
@@ -159,10 +164,12 @@ def _source_normal(source: Source, library: Library, face: int, w: wp.vec3, spre
         b = _across(source.normals, source.tangents, i) * w[0]
         b = b + _across(source.normals, source.tangents, j) * w[1] + _across(source.normals, source.tangents, k) * w[2]
     else:
-        # As viewers do without tangents: one frame per triangle, from its UVs. v runs down the image, green up.
+        # As viewers do without tangents: one frame per triangle, from where its UVs lie in the picture. v runs down
+        # the image, green up.
         row = wp.min(slot.uv_set, source.uvs.shape[0] - 1)
         p, q = faces.points[j] - faces.points[i], faces.points[k] - faces.points[i]
-        u, v = source.uvs[row, j] - source.uvs[row, i], source.uvs[row, k] - source.uvs[row, i]
+        u = _turned(slot.turn, source.uvs[row, j] - source.uvs[row, i])
+        v = _turned(slot.turn, source.uvs[row, k] - source.uvs[row, i])
         side = wp.sign(u[0] * v[1] - u[1] * v[0])
         t = (p * v[1] - q * u[1]) * side
         t = t - n * wp.dot(n, t)
