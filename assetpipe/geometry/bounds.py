@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assetpipe.asset import Primitive, Scene
 from assetpipe.geometry.kernels.order import column_ranges
@@ -33,15 +34,15 @@ class Bounds:
 
 def scene_bounds(scene: Scene) -> Bounds:
     """Of every vertex that the default scene draws, skins at rest, morph weights at their defaults."""
-    pose = Pose(scene)
+    pose, seen = Pose(scene), _Seen()
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
-    for points in _drawn_points(pose):
+    for points in _drawn_points(pose, seen):
         lowest, highest = column_ranges(points)
         low, high = np.minimum(low, lowest), np.maximum(high, highest)
     if not np.isfinite(high - low).all():
         return Bounds((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
     centre = (low + high) / 2
-    squared = max(_farthest(points, centre) for points in _drawn_points(pose))
+    squared = max(_farthest(points, centre) for points in _drawn_points(pose, seen))
     return Bounds(_point(low), _point(high), float(np.sqrt(squared)))
 
 
@@ -51,24 +52,35 @@ def _farthest(points: Doubles, centre: Doubles) -> float:
     return float((x + y + z).max())
 
 
-def _drawn_points(pose: Pose) -> Iterator[Doubles]:
+class _Seen(dict[int, NDArray[np.bool_] | None]):
+    """Of a primitive, by its identity: which vertices it draws, None: all. Looked up once for both rounds."""
+
+    def of(self, primitive: Primitive) -> NDArray[np.bool_] | None:
+        if id(primitive) not in self:
+            used = np.zeros(len(primitive.positions), bool)
+            used[primitive.indices] = True
+            self[id(primitive)] = None if used.all() else used
+        return self[id(primitive)]
+
+
+def _drawn_points(pose: Pose, seen: _Seen) -> Iterator[Doubles]:
     """(n, 3) metres, one block for each primitive and copy; blocks without points are left out."""
     for placement in pose.placements:
         for primitive in pose.scene.meshes[placement.mesh].primitives:
             if len(primitive.indices):
-                yield from _blocks(pose, placement, primitive)
+                yield from _blocks(pose, placement, primitive, seen.of(primitive))
 
 
-def _blocks(pose: Pose, placement: Placement, primitive: Primitive) -> Iterator[Doubles]:
-    used = np.zeros(len(primitive.positions), bool)
-    used[primitive.indices] = True
+def _blocks(
+    pose: Pose, placement: Placement, primitive: Primitive, used: NDArray[np.bool_] | None
+) -> Iterator[Doubles]:
     copies = len(placement.matrices)
-    if copies > 1 and copies * len(used) > MANY:
-        points = primitive.positions[used]
+    if copies > 1 and copies * len(primitive.positions) > MANY:
+        points = primitive.positions if used is None else primitive.positions[used]
         yield _corners(points.min(axis=0), points.max(axis=0), placement.matrices)
         return
     for vertices in pose.vertices(placement, primitive):
-        yield vertices if used.all() else vertices[used]
+        yield vertices if used is None else vertices[used]
 
 
 def _corners(low: Doubles, high: Doubles, matrices: Doubles) -> Doubles:

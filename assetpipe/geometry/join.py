@@ -15,7 +15,8 @@ from assetpipe.geometry.anchors import WIDTH, hang
 from assetpipe.geometry.bounds import scene_bounds
 from assetpipe.geometry.directions import crosses
 from assetpipe.geometry.flat import Facets, flat_vertices, measure_facets
-from assetpipe.geometry.kernels.order import both, take
+from assetpipe.geometry.kernels.order import take
+from assetpipe.geometry.kernels.threads import both
 from assetpipe.geometry.layers import separate_layers
 from assetpipe.geometry.pose import Pose
 from assetpipe.geometry.surface import Floats, Ints, Surface
@@ -32,6 +33,7 @@ NORMAL_WORTH = (
 ANCHOR_WORTH = 0.06  # of the way between joints: a bent arm strays by a fifth less, an arm at rest by 4 % more
 COLOUR_WORTH = 0.01  # of the asset's radius: at half a pixel of 1024, a tenth of the range
 SAMPLE = 100_000  # triangles that tell how far a texture spans
+FEW = 64
 DIRECTIONS = ("NORMAL", "TANGENT")
 WIDTHS = {"TEXCOORD": 2, "NORMAL": 3, "COLOR": 4, "TANGENT": 3}
 
@@ -83,17 +85,23 @@ def join(scene: Scene) -> Joined | None:
     columns = tuple(_columns(parts))
     attributes = _attributes(parts, columns, uv_scales)
     wedges = _wedges(parts, places, attributes)
-    kept = np.flatnonzero(wedges == np.arange(len(wedges)))
-    vertices = np.flatnonzero(places == np.arange(len(places)))
-    wedge_vertex = _numbers(vertices, len(places))[places[kept]]
-    corners = take(_numbers(kept, len(wedges))[wedges], _corners(parts, starts))
+    kept = _firsts(wedges)
+    vertices = _firsts(places)
+    wedge_vertex = take(_numbers(vertices, len(places)), places[kept])
+    corners = _corners(parts, starts)
+    if len(kept) < len(wedges):
+        corners = take(_numbers(kept, len(wedges))[wedges], corners)
     layers = separate_layers(corners, wedge_vertex, len(vertices))
     faces = [part.source.triangles for part in parts]
-    positions = np.concatenate([metres(part.source.positions, part.scale) for part in parts])
-    corner_values, weights = take(attributes, kept[layers.wedges]), _weights(columns, spans, radius or 1.0)
+    positions = _end_to_end([metres(part.source.positions, part.scale) for part in parts])
+    origin = np.arange(len(layers.wedges), dtype=np.int32)
+    all_kept = len(origin) == len(wedges) == len(kept)
+    source = origin if all_kept else kept[layers.wedges].astype(np.int32)
+    corner_values = attributes if all_kept else take(attributes, source)
+    weights = _weights(columns, spans, radius or 1.0)
     anchors = hang(scene, [(part.mesh, part.source) for part in parts])
     if anchors is not None:
-        corner_values = np.concatenate([corner_values, anchors[kept[layers.wedges]]], axis=1)
+        corner_values = np.concatenate([corner_values, anchors[source]], axis=1)
         weights = np.concatenate([weights, np.full(WIDTH, ANCHOR_WORTH, np.float32)])
     surface = Surface(
         positions=take(positions, vertices[layers.vertices]),
@@ -103,16 +111,16 @@ def join(scene: Scene) -> Joined | None:
         weights=weights,
         group=_of_faces(np.arange(len(parts), dtype=np.int32), faces),
         copies=_of_faces(np.array([part.copies for part in parts], np.int32), faces),
-        origin=np.arange(len(layers.wedges), dtype=np.int32),
+        origin=origin,
         uv_sets=len(uv_scales),
     )
-    return Joined(scene, surface, parts, starts, kept[layers.wedges].astype(np.int32), columns, uv_scales)
+    return Joined(scene, surface, parts, starts, source, columns, uv_scales)
 
 
 def _weld(parts: Sequence[Part], starts: Ints) -> tuple[Array, tuple[Part, ...]]:
     """(source vertices,) the first of the same mesh in the same place; and the parts, known to be flat or not."""
     mesh = np.repeat([part.mesh for part in parts], np.diff(starts))
-    places = first_equal([np.concatenate([part.source.positions for part in parts]), mesh])
+    places = first_equal([_end_to_end([part.source.positions for part in parts]), mesh])
     pairs = zip(parts, pairwise(starts), strict=True)
     return places, tuple(
         replace(part, flat=flat_vertices(part.source, places[low:high])) for part, (low, high) in pairs
@@ -132,9 +140,21 @@ def _of_faces(values: Ints, faces: Sequence[int]) -> Ints:
 
 
 def _corners(parts: Sequence[Part], starts: Ints) -> Ints:
-    """(f, 3) source vertices."""
+    """(f, 3) source vertices; of a single part the source's own memory."""
+    if len(parts) == 1 and parts[0].source.indices.dtype == np.uint32:
+        return parts[0].source.indices.view(np.int32).reshape(-1, 3)
     corners = [part.source.indices.astype(np.int32) + start for part, start in zip(parts, starts, strict=False)]
-    return np.concatenate(corners).reshape(-1, 3)
+    return _end_to_end(corners).reshape(-1, 3)
+
+
+def _end_to_end(arrays: Sequence[Array]) -> Array:
+    """Not copied where there is one."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _firsts(first: Array) -> Array:
+    """Which rows are the first of those that equal them."""
+    return np.flatnonzero(first == np.arange(len(first)))
 
 
 def _parts(scene: Scene) -> Iterator[Part]:
@@ -153,6 +173,8 @@ def _parts(scene: Scene) -> Iterator[Part]:
 
 
 def metres(positions: Floats, scale: float) -> Floats:
+    if scale == 1.0:
+        return np.asarray(positions, np.float32)
     return (positions.astype(np.float64) * scale).astype(np.float32)
 
 
@@ -177,7 +199,9 @@ def _columns(parts: Sequence[Part], kinds: Collection[str] = WIDTHS) -> Iterator
 
 def _varies(part: Part, name: str) -> bool:
     values = solved_attribute(part, name)
-    return values is not None and bool((values != values[0]).any())
+    if values is None:
+        return False
+    return any((rows != values[0]).any() for rows in (values[:FEW], values))  # as a rule the first tell
 
 
 def solved_attribute(part: Part, name: str) -> Array | None:
@@ -223,9 +247,10 @@ def _attributes(parts: Sequence[Part], columns: Sequence[tuple[str, slice]], uv_
         for name, where in columns:
             values = solved_attribute(part, name)
             if values is not None:
-                block[:, where] = _padded(values, where) * uv_scales.get(name, np.ones(len(parts), np.float32))[at]
+                scales = uv_scales.get(name, np.ones(len(parts), np.float32))
+                np.multiply(_padded(values, where), scales[at], out=block[:, where])
         blocks.append(block)
-    return np.concatenate(blocks)
+    return _end_to_end(blocks)
 
 
 def _padded(values: Array, where: slice) -> Array:

@@ -18,7 +18,6 @@ from assetpipe.config import Geometry
 from assetpipe.geometry import Decimated, decimate, drawn_triangles, prepare, scene_bounds
 from assetpipe.geometry.join import join
 from assetpipe.geometry.kernels import collapse as collapse_module
-from assetpipe.geometry.kernels import exhaust
 from assetpipe.geometry.split import split
 from assetpipe.geometry.surface import Target
 from tests.geometry.breaking import (
@@ -207,15 +206,14 @@ def content(scene: Scene) -> list[bytes]:
     return [array.tobytes() for p in primitives for array in (p.indices, *p.attributes.values())]
 
 
-def test_one_core_gives_the_bytes_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_core_gives_the_bytes_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a sheet large enough to be swept in four blocks, in three materials with mirrored charts."""
     source = prepare(placed(dunes(270), Dress(uvs="mirrored", materials=3), Placing()), PLAIN)
     made = []
-    for cores in (1, 2):
-        for module in (exhaust, collapse_module):
-            monkeypatch.setattr(module, "threads_for", lambda most, cores=cores: max(1, min(cores, most)))
+    for cores in (1, 2, 3):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)))
         made.append(content(decimate(source, [Target(20_000, 0.0)])[0].scene))
-    assert made[0] == made[1]
+    assert made[0] == made[1] == made[2]
 
 
 @pytest.mark.parametrize("pieces", [tetrahedra, quads])

@@ -23,12 +23,14 @@ from dataclasses import replace
 import numpy as np
 import warp as wp
 
-from assetpipe.geometry.kernels.exhaust import LAST_STAGE, Rules, exhaust, side_by_side, threads_for
+from assetpipe.geometry.kernels.exhaust import LAST_STAGE, Rules, exhaust
 from assetpipe.geometry.kernels.founding import found
+from assetpipe.geometry.kernels.laying import lay_out
 from assetpipe.geometry.kernels.pieces import drop_pieces
 from assetpipe.geometry.kernels.records import NEVER
 from assetpipe.geometry.kernels.rest import keep, take_up
-from assetpipe.geometry.kernels.state import State, as_mesh, extract, lay_out, with_own_scratch
+from assetpipe.geometry.kernels.state import State, as_mesh, extract
+from assetpipe.geometry.kernels.threads import ranges, side_by_side
 from assetpipe.geometry.surface import Copy, Surface, Target
 from assetpipe.kernels import load
 
@@ -40,8 +42,6 @@ HALFWAY = 0.45
 """Of the triangles: less than half, so that the state has just been made small."""
 LARGE = 100_000
 """Triangles from which on a place to go again from is worth its memory."""
-ALONE = 20_000
-"""Vertices below which a second thread is not worth its start."""
 
 
 def collapse(surface: Surface, targets: Sequence[Target], after: Copy | None = None) -> list[Copy]:
@@ -73,14 +73,15 @@ def _begin(surface: Surface) -> State:
 
 
 def _found(state: State) -> None:
-    vertices = len(state.keys)
-    threads = threads_for(vertices // ALONE)
+    parts = ranges(len(state.keys))
+    workers = state.crew(len(parts))
 
     def work(thread: int) -> None:
-        first, last = (vertices * at // threads for at in (thread, thread + 1))
-        wp.launch(found, dim=1, inputs=[as_mesh(with_own_scratch(state), 1), first, last], device="cpu")
+        wp.launch(found, dim=1, inputs=[as_mesh(workers[thread], 1), *parts[thread], 0], device="cpu")
 
-    side_by_side(work, threads)
+    side_by_side(work, len(parts))
+    state.agree_on_clock()
+    wp.launch(found, dim=1, inputs=[as_mesh(state, 1), 0, len(state.keys), 1], device="cpu")
 
 
 def _within(state: State, target: Target) -> Rules:

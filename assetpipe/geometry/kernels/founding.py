@@ -7,8 +7,8 @@ import warp as wp
 
 from assetpipe.geometry.kernels.cells import get, put, ring
 from assetpipe.geometry.kernels.quadrics import Quadric, position, slope, value
-from assetpipe.geometry.kernels.records import AREA, CORNER, V1, V2, W1, W2, WEDGE, Mesh
-from assetpipe.geometry.kernels.rings import gather, is_rim, kind_of, neighbours, on_curve
+from assetpipe.geometry.kernels.records import AREA, CORNER, JUNCTION, V1, V2, W1, W2, WAITING, WEDGE, Mesh
+from assetpipe.geometry.kernels.rings import gather, is_inside, is_rim, kind_of, neighbours, on_curve
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -23,19 +23,22 @@ took a twentieth more triangles, the gadget's without its hidden ones a twelfth,
 
 @wp.kernel
 def thread_corners(
+    low: int,
+    high: int,
     vertex: wp.array(dtype=wp.int32),
-    head: wp.array(dtype=wp.int32),
     following: wp.array(dtype=wp.int32),
+    head: wp.array(dtype=wp.int32),
     valence: wp.array(dtype=wp.int32),
 ):
-    """List the corners of each vertex, in rising order, and count them."""
+    """List the corners of each vertex from `low` to before `high`, in rising order, and count them."""
     n = vertex.shape[0]
     for i in range(n):
         c = n - 1 - i
-        v = vertex[c]
-        following[c] = head[v]
-        head[v] = c
-        valence[v] = valence[v] + 1
+        v = get(vertex, c)
+        if v >= low and v < high:
+            put(following, c, get(head, v))
+            put(head, v, c)
+            put(valence, v, get(valence, v) + 1)
 
 
 @wp.func
@@ -148,12 +151,18 @@ def sum_planes(m: Mesh, v: int, n: int, clock: int):
 
 
 @wp.kernel
-def found(m: Mesh, first: int, last: int):
-    """Quadrics about each vertex (b and c are 0 there), wedges and kinds, for vertices from `first` to before `last`.
-    Writes only what belongs to them, so that ranges may run side by side, each with scratch of its own."""
-    for v in range(first, last):
+def found(m: Mesh, low: int, high: int, waiting: int):
+    """Quadrics about each vertex (b and c are 0 there), wedges and kinds, for vertices from `low` to before `high`.
+    Writes only what belongs to them, so that ranges may run side by side; what has neighbours outside of its range is
+    left waiting. With `waiting` only such vertices."""
+    for v in range(low, high):
+        if waiting != 0 and int(get(m.kind, v)) != WAITING:
+            continue
         n = gather(m, v, 0, m.ring.shape[0] / CORNER)
-        put(m.kind, v, wp.int8(2))
+        if not is_inside(m, 0, n, low, high):
+            put(m.kind, v, wp.int8(WAITING))
+            continue
+        put(m.kind, v, wp.int8(JUNCTION))
         if n > 0:
             clock = int(get(m.counts, 2))
             k = neighbours(m, n, clock)

@@ -3,34 +3,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 
+from assetpipe.geometry.kernels.threads import both, launch_over, ranges, side_by_side
 from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
 Ints = NDArray[np.int32]
 CELLS = 1 << 21
-One = TypeVar("One")
-Other = TypeVar("Other")
 
 
-def morton_order(positions: NDArray[np.float32]) -> Ints:
-    """(v, 3) -> (v,) vertices in the order of the curve; equal cells keep the order they had."""
-    if len(positions) == 0:
+def morton_order(positions: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> Ints:
+    """(v, 3) that reach from `low` to `high`, (3,) -> (v,) vertices in the order of the curve; equal cells keep the
+    order they had."""
+    count = len(positions)
+    if count == 0:
         return np.zeros(0, np.int32)
-    low, high = column_ranges(positions)
     extent = np.float64(max(float((high - low).max()), 1e-300))
-    codes = np.empty(len(positions), np.int64)
+    codes = np.empty(count, np.int64)
     load(__name__)
-    given = [_whole(np.ascontiguousarray(positions), wp.vec3), wp.vec3(*low), wp.float64((CELLS - 1) / extent)]
-    wp.launch(_interleave, dim=len(codes), inputs=[*given, _whole(codes, wp.int64)], device="cpu")
-    return np.argsort(codes, kind="stable").astype(np.int32)
+    given = [whole(np.ascontiguousarray(positions), wp.vec3), wp.vec3(*low), wp.float64((CELLS - 1) / extent)]
+    launch_over(_interleave, count, [*given, whole(codes, wp.int64)])
+    return _sorted_by(codes)
+
+
+def _sorted_by(codes: NDArray[np.int64]) -> Ints:
+    """(n,) -> (n,) their places in rising order, equal ones as they come: both halves side by side, then into one.
+    (By digits of 11 bits it takes as long: along the rows of a grid numpy finds what is in order already.)"""
+    half = len(codes) // 2
+    first, second = both(
+        lambda: np.argsort(codes[:half], kind="stable").astype(np.int32),
+        lambda: np.argsort(codes[half:], kind="stable").astype(np.int32),
+    )
+    merged = np.empty(len(codes), np.int32)
+    given = [whole(codes, wp.int64), *(whole(array, wp.int32) for array in (first, second, merged))]
+    wp.launch(_merge, dim=1, inputs=[half, *given], device="cpu")
+    return merged
 
 
 def order_by(keys: Ints, count: int) -> Ints:
@@ -39,13 +51,15 @@ def order_by(keys: Ints, count: int) -> Ints:
     load(__name__)
     order, starts = np.empty(len(keys), np.int32), np.zeros(count + 1, np.int32)
     if len(keys):
-        inputs = [_whole(array, wp.int32) for array in (np.ascontiguousarray(keys, np.int32), starts, order)]
+        inputs = [whole(array, wp.int32) for array in (np.ascontiguousarray(keys, np.int32), starts, order)]
         wp.launch(_count_out, dim=1, inputs=inputs, device="cpu")
     return order
 
 
-def _whole(array: NDArray[Any], kind: Any) -> Any:
-    """Not copied."""
+def whole(array: NDArray[Any], kind: Any) -> Any:
+    """As kernels take it, not copied. Warp takes no array with an axis of length 0: nothing reads that one."""
+    if not array.size:
+        array = np.zeros([max(1, n) for n in array.shape], array.dtype)
     return wp.array(array, dtype=kind, device="cpu", copy=False)
 
 
@@ -61,14 +75,43 @@ def _spread(cell: wp.uint64) -> wp.uint64:
 
 @wp.kernel
 def _interleave(
-    positions: wp.array(dtype=wp.vec3), low: wp.vec3, cells: wp.float64, codes: wp.array(dtype=wp.int64)
+    first: int,
+    last: int,
+    positions: wp.array(dtype=wp.vec3),
+    low: wp.vec3,
+    cells: wp.float64,
+    codes: wp.array(dtype=wp.int64),
 ) -> None:
-    v = wp.tid()
-    code = wp.uint64(0)
-    for axis in range(3):
-        cell = wp.uint64(wp.float64(positions[v][axis] - low[axis]) * cells)
-        code = code | (_spread(cell) << wp.uint64(axis))
-    codes[v] = wp.int64(code)
+    for v in range(first, last):
+        code = wp.uint64(0)
+        for axis in range(3):
+            cell = wp.uint64(wp.float64(positions[v][axis] - low[axis]) * cells)
+            code = code | (_spread(cell) << wp.uint64(axis))
+        codes[v] = wp.int64(code)
+
+
+@wp.kernel
+def _merge(
+    half: int,
+    codes: wp.array(dtype=wp.int64),
+    first: wp.array(dtype=wp.int32),
+    second: wp.array(dtype=wp.int32),
+    merged: wp.array(dtype=wp.int32),
+) -> None:
+    """The orders of both halves; of equal ones the first half's come first."""
+    n = merged.shape[0] - half
+    i = wp.int32(0)
+    j = wp.int32(0)
+    for at in range(merged.shape[0]):
+        left = i < half
+        if left and j < n:
+            left = codes[first[i]] <= codes[half + second[j]]
+        if left:
+            merged[at] = first[i]
+            i = i + 1
+        else:
+            merged[at] = half + second[j]
+            j = j + 1
 
 
 @wp.kernel
@@ -85,16 +128,22 @@ def _count_out(
         starts[keys[i]] = at + 1
 
 
-def both(one: Callable[[], One], other: Callable[[], Other]) -> tuple[One, Other]:
-    """Side by side: for work that lets go of the interpreter's lock."""
-    with ThreadPoolExecutor(1) as beside:
-        later = beside.submit(other)
-        return one(), later.result()
-
-
 def take(array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
     """`array[rows]`; numpy's own indexing takes three times as long for rows of more than one number."""
     taken: NDArray[Any] = np.take(array, rows, axis=0)
+    return taken
+
+
+def take_rows(array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
+    """The same, ranges of them side by side."""
+    taken = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    parts = ranges(len(rows))
+
+    def work(thread: int) -> None:
+        first, last = parts[thread]
+        np.take(array, rows[first:last], axis=0, out=taken[first:last], mode="clip")  # not copied once more
+
+    side_by_side(work, len(parts))
     return taken
 
 

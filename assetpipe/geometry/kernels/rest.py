@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from assetpipe.geometry.kernels.laying import compact
 from assetpipe.geometry.kernels.records import DOUBT
-from assetpipe.geometry.kernels.state import Array, State, compact
+from assetpipe.geometry.kernels.state import Array, State
 
 UNTOUCHED = ("copies", "place", "places", "mu", "low", "high")
 """By the kernels."""

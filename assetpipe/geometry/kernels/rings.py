@@ -122,16 +122,6 @@ def neighbours(m: Mesh, n: int, clock: int) -> int:
 
 
 @wp.func
-def are_inside(m: Mesh, k: int, low: int, high: int) -> bool:
-    """Whether the k vertices in `near` do."""
-    for s in range(k):
-        x = near(m, s, VERTEX)
-        if x < low or x >= high:
-            return False
-    return True
-
-
-@wp.func
 def is_rim(m: Mesh, s: int) -> bool:
     return near(m, s, OUT) != 1 or near(m, s, IN) != 1
 

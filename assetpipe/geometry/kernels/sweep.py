@@ -14,7 +14,7 @@ from assetpipe.geometry.kernels.fitting import OUTSIDE, YES, fits
 from assetpipe.geometry.kernels.joining import join
 from assetpipe.geometry.kernels.quadrics import plan
 from assetpipe.geometry.kernels.records import DEAD, LATER, NEVER, RING, VERTEX, WAITING, Mesh
-from assetpipe.geometry.kernels.rings import are_inside, gather, kind_of, neighbours
+from assetpipe.geometry.kernels.rings import gather, is_inside, kind_of, neighbours
 from assetpipe.kernels import WHOLE
 
 wp.set_module_options(WHOLE)
@@ -49,12 +49,12 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, low: int, hi
         put(m.key, v, wp.float32(DEAD))
     if n <= 0:
         return
+    if not is_inside(m, 0, n, low, high):
+        put(m.kind, v, wp.int8(int(get(m.kind, v)) | WAITING))
+        return
     clock = int(get(m.counts, 2))
     k = neighbours(m, n, clock)
     put(m.counts, 2, get(m.counts, 2) + wp.int64(k))
-    if not are_inside(m, k, low, high):
-        put(m.kind, v, wp.int8(int(get(m.kind, v)) | WAITING))
-        return
     put(m.kind, v, wp.int8(kind_of(m, k)))
     key = weigh(m, v, k, threshold, gate)
     while True:

@@ -27,7 +27,8 @@ def walk(corners: Array, positions: Floats, points: Floats, starts: Array) -> tu
     nodes = wp.array(np.ascontiguousarray(corners, np.int32).reshape(-1), dtype=wp.int32, copy=False, device="cpu")
     head = wp.full(max(1, len(positions)), -1, dtype=wp.int32, device="cpu")
     following = wp.empty(max(1, 3 * len(corners)), dtype=wp.int32, device="cpu")
-    wp.launch(thread_corners, dim=1, inputs=[nodes, head, following, wp.zeros_like(head)], device="cpu")
+    lists = [nodes, following, head, wp.zeros_like(head)]
+    wp.launch(thread_corners, dim=1, inputs=[0, head.shape[0], *lists], device="cpu")
     faces = wp.full(len(points), -1, dtype=wp.int32, device="cpu")
     shares = wp.zeros(len(points), dtype=wp.vec3d, device="cpu")
     places = [wp.array(np.ascontiguousarray(at, np.float32), dtype=wp.vec3, device="cpu") for at in (positions, points)]

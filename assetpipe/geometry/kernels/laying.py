@@ -1,0 +1,170 @@
+"""Surface -> State, vertices along a Morton curve; State -> State of what lives. Ranges of rows side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import warp as wp
+
+from assetpipe.geometry.kernels.arranging import fill_faces, fill_records, fill_wedges, follow, key_faces, mark_used
+from assetpipe.geometry.kernels.founding import thread_corners
+from assetpipe.geometry.kernels.order import column_ranges, morton_order, order_by, take, take_rows, whole
+from assetpipe.geometry.kernels.records import CORNER, DOUBT, NEAR, PLAN, RECORD, RING, vec16f
+from assetpipe.geometry.kernels.state import Array, State, take_alike
+from assetpipe.geometry.kernels.threads import both, launch_over
+from assetpipe.geometry.surface import Surface
+from assetpipe.kernels import load
+
+OF_VERTICES, OF_WEDGES = ("record", "key", "kind"), ("solved", "carried", "weight", "seed")
+SCRATCH = ("next", "head", "slot", "ring", "near", "choice", "counts")
+"""Made anew whenever faces are laid out anew."""
+
+
+def lay_out(surface: Surface) -> State:
+    """Vertices, then wedges and faces, in the order of the Morton curve; faces without three vertices left out."""
+    load("assetpipe.geometry.kernels.arranging")
+    box, (low, high) = both(lambda: column_ranges(surface.positions), lambda: column_ranges(surface.attributes))
+    order = morton_order(surface.positions, *box)
+    home = _ranks(order)
+    wedge_rank = take(home, surface.wedge_vertex)
+    wedges = order_by(wedge_rank, len(order))
+    centre = _centre(*box)
+    scale = _scale(*box, centre)
+    columns, steering = np.argsort(surface.weights <= 0, kind="stable"), int((surface.weights > 0).sum())
+    (group, corners), (of_wedges, record) = both(
+        lambda: _lay_out_faces(surface, wedge_rank, wedges, len(order)),
+        lambda: (_lay_out_wedges(surface, wedges, columns, steering), _records(surface, order, centre, scale)),
+    )
+    arrays = {
+        **corners,
+        **of_wedges,
+        "record": record,
+        "key": np.zeros(len(order), np.float32),
+        "kind": np.zeros(len(order), np.int8),
+        "place": np.ascontiguousarray(surface.wedge_vertex),
+        "places": np.ascontiguousarray(surface.positions),
+        "mu": (surface.weights[columns].astype(np.float64) * scale) ** 2,
+        "low": low[columns],
+        "high": high[columns],
+        "worst": np.zeros(1, np.float64),
+    }
+    return _thread(State(arrays, group, steering, columns, scale, centre, surface.uv_sets, home))
+
+
+def _lay_out_faces(surface: Surface, rank: Array, wedges: Array, vertices: int) -> tuple[Array, dict[str, Array]]:
+    """(f,) the group of each face in their order, and what else they carry."""
+    corners, keys = np.ascontiguousarray(surface.corners), np.empty(len(surface.corners), np.int32)
+    given = [whole(corners, wp.vec3i), whole(rank, wp.int32), vertices, whole(keys, wp.int32)]
+    launch_over(key_faces, len(keys), given)
+    faces = order_by(keys, vertices + 1)[: np.count_nonzero(keys < vertices)]
+    del keys
+    return take_alike(surface.group, faces), {
+        "vertex": _filled(faces, corners, rank),
+        "wedge": _filled(faces, corners, _ranks(wedges)),
+        "copies": take_alike(surface.copies, faces),
+    }
+
+
+def _filled(faces: Array, corners: Array, number: Array) -> Array:
+    """(3 f,)"""
+    filled = np.empty((len(faces), 3), np.int32)
+    given = [whole(array, wp.vec3i if array.ndim == 2 else wp.int32) for array in (faces, corners, number, filled)]
+    launch_over(fill_faces, len(faces), given)
+    return filled.reshape(-1)
+
+
+def _lay_out_wedges(surface: Surface, wedges: Array, columns: Array, steering: int) -> dict[str, Array]:
+    solved = np.empty((len(wedges), steering, 4), np.float32)
+    carried = np.empty((len(wedges), len(columns) - steering), np.float32)
+    given = [whole(wedges, wp.int32), whole(surface.attributes, wp.float32), whole(columns.astype(np.int32), wp.int32)]
+    room = [whole(solved.reshape(-1, 4), wp.vec4f), whole(carried.reshape(-1), wp.float32)]
+    launch_over(fill_wedges, len(wedges), [*given, steering, len(columns) - steering, *room])
+    return {"solved": solved, "carried": carried, "weight": np.zeros(len(wedges), np.float32), "seed": wedges}
+
+
+def _records(surface: Surface, order: Array, centre: Array, scale: float) -> Array:
+    records = np.empty((len(order), RECORD), np.float32)
+    given = [whole(order, wp.int32), whole(np.ascontiguousarray(surface.positions), wp.vec3), wp.vec3(*centre)]
+    launch_over(fill_records, len(order), [*given, wp.float32(scale), whole(records, vec16f)])
+    if surface.doubts is not None:
+        records[:, int(DOUBT)] = surface.doubts[order] ** 2
+    return records
+
+
+def compact(state: State) -> State:
+    """Only what lives, in the same order. The old state is used up: old and new side by side would be the peak."""
+    load("assetpipe.geometry.kernels.arranging")
+    arrays = state.arrays
+    state.workers.clear()
+    for name in SCRATCH:
+        del arrays[name]
+    faces, heir = np.flatnonzero(state.alive).astype(np.int32), arrays.pop("heir")
+    arrays["copies"] = take_alike(arrays["copies"], faces)
+    (vertices, number), (wedges, wedge_number) = both(
+        lambda: _used(faces, arrays["vertex"], len(arrays["record"])),
+        lambda: _used(faces, arrays["wedge"], len(arrays["weight"])),
+    )
+    for index, numbers in (("vertex", number), ("wedge", wedge_number)):
+        arrays[index] = _filled(faces, arrays[index].reshape(-1, 3), numbers)
+    for rows, names in ((vertices, OF_VERTICES), (wedges, OF_WEDGES)):
+        for name in names:
+            arrays[name] = take_rows(arrays[name], rows)
+    wp.launch(follow, dim=1, inputs=[whole(heir, wp.int32), whole(number, wp.int32)], device="cpu")
+    home = np.append(number, np.int32(-1))[state.home]
+    return _thread(replace(state, group=take_alike(state.group, faces), home=home))
+
+
+def _used(faces: Array, index: Array, count: int) -> tuple[Array, Array]:
+    """What the corners of the `faces` have, and the new number of each, -1 for what is gone."""
+    used = np.zeros(count, np.int8)
+    marks = [whole(faces, wp.int32), whole(index.reshape(-1, 3), wp.vec3i), whole(used, wp.int8)]
+    wp.launch(mark_used, dim=1, inputs=[0, len(faces), *marks], device="cpu")
+    kept = np.flatnonzero(used)
+    return kept, _ranks(kept, count)
+
+
+def _thread(state: State) -> State:
+    """Lists of corners and scratch for arrays that have just been laid out."""
+    vertices = len(state.arrays["record"])
+    links = {
+        "next": np.empty(len(state.arrays["vertex"]), np.int32),
+        "head": np.full(vertices, -1, np.int32),
+        "slot": np.zeros(vertices, np.int32),
+    }
+    lists = [whole(array, wp.int32) for array in (state.arrays["vertex"], *links.values())]
+    launch_over(thread_corners, vertices, lists)
+    rows = max(2 * RING, 2 * int(links["slot"].max(initial=0)) + 2)
+    links["slot"].fill(-1)
+    fresh = {
+        **links,
+        "heir": np.arange(vertices, dtype=np.int32),
+        "ring": np.zeros(rows * CORNER, np.int32),
+        "near": np.zeros(rows * NEAR, np.int32),
+        "choice": np.zeros(rows * PLAN, np.float64),
+        "counts": np.array([state.arrays["copies"].sum(dtype=np.int64), 0, 0, 0]),
+    }
+    return replace(state, arrays={**state.arrays, **fresh}, workers=[])
+
+
+def _ranks(order: Array, count: int = 0) -> Array:
+    """At which place of `order` each number below `count` stands; -1: nowhere."""
+    ranks = np.full(max(count, len(order)), -1, np.int32)
+    ranks[order] = np.arange(len(order), dtype=np.int32)
+    return ranks
+
+
+def _centre(low: Array, high: Array) -> Array:
+    """(3,) along each axis the middle, where that lies at least one and a half times as far from the origin as the
+    surface reaches, else 0: there the difference of two float32 is exact (Sterbenz 1974), so what stays where it is
+    comes back as it was. Without, a metre at 10 km is decimated to the decimetre, whatever error is asked for."""
+    if not (low <= high).all():  # of no points
+        return np.zeros(3, np.float32)
+    away = ((low > 0) & (high <= 2 * low)) | ((high < 0) & (low >= 2 * high))
+    return np.where(away, low / 2 + high / 2, 0).astype(np.float32)
+
+
+def _scale(low: Array, high: Array, centre: Array) -> float:
+    """To 0.5 to 1 for what lies farthest from the centre."""
+    extent = float(np.maximum(np.abs(low - centre), np.abs(high - centre)).max()) if (low <= high).all() else 0.0
+    return float(2.0 ** -np.ceil(np.log2(extent))) if extent > 0 else 1.0
