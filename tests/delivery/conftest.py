@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 
+from tests.delivery.buckets import proxy, server, strict  # noqa: F401  fixtures
 from tests.delivery.servers import ceph, ministack, ministack_auth, moto, of_nobody, real_s3  # noqa: F401  fixtures
 from tests.delivery.subjects import store, subject  # noqa: F401  fixtures
 

@@ -12,7 +12,6 @@ import pytest
 from assetpipe.delivery.catalog_memory import MemoryCatalog
 from assetpipe.delivery.doomed import GRACE, TAKE_OVER, Doomed, doomed_key, read_doomed, write_doomed
 from assetpipe.delivery.garbage import DAY, Collected, gc
-from assetpipe.delivery.keys import Keys
 from assetpipe.delivery.memory import MemoryStore
 from assetpipe.delivery.publish import publish_bundle
 from assetpipe.delivery.rollback import rollback
@@ -21,18 +20,14 @@ from assetpipe.errors import TryAgain
 from tests.delivery.bundles import SETTINGS, bundle, digest
 from tests.delivery.faults import Fault, FaultyStore
 from tests.delivery.fsck import findings
+from tests.delivery.in_memory import CHAIR, objects
 from tests.delivery.worlds import catalogued, in_child, world
 
-CHAIR = Keys("furniture", "chair")
 SEQUENTIAL = SETTINGS.model_copy(update={"threads": 1})
 
 
 def later(days: float) -> Callable[[], float]:
     return lambda: time.time() + days * DAY
-
-
-def objects(store: Store) -> dict[str, bytes]:
-    return {stat.key: found.body for stat in store.list("") if (found := store.read(stat.key))}
 
 
 def kept(store: Store) -> set[str]:

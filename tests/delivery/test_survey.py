@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assetpipe.bundle import Bundle
-from assetpipe.delivery.catalog import Catalog, Entry
+from assetpipe.delivery.catalog import Entry
 from assetpipe.delivery.catalog_memory import MemoryCatalog
 from assetpipe.delivery.doomed import Doomed, read_doomed, write_doomed
 from assetpipe.delivery.folder import FolderStore
@@ -24,7 +24,7 @@ from assetpipe.errors import ServiceUnavailable, TryAgain
 from assetpipe.log import Event
 from tests.delivery.bundles import SETTINGS, bundle
 from tests.delivery.faults import Fault, FaultyStore, What, die
-from tests.delivery.fsck import disagreements, findings
+from tests.delivery.in_memory import agree
 from tests.delivery.worlds import catalogued, faults, in_child, no_sync, objects, rounds, settled  # noqa: F401  fixture
 
 REMOTE = "s3://bucket"
@@ -42,12 +42,6 @@ def many(folder: Path, count: int = FEW, content: str = "one") -> list[Bundle]:
 def done(outcomes: Sequence[object]) -> list[Published]:
     assert all(isinstance(one, Published) for one in outcomes), outcomes
     return [one for one in outcomes if isinstance(one, Published)]
-
-
-def agree(store: MemoryStore, catalog: Catalog) -> bool:
-    there = {stat.key: found.body for stat in store.list("") if (found := store.read(stat.key))}
-    said = catalogued(catalog)
-    return not findings(there, said) + disagreements(there, said)
 
 
 def test_a_first_publish_of_many_asks_about_none_of_them(tmp_path: Path) -> None:
