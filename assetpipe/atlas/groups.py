@@ -33,6 +33,7 @@ SCALARS = {
     "anisotropy": ("anisotropyRotation",),
 }
 """What these say and texels cannot; only materials that have them alike may merge."""
+UNLIKE = "no other material has their alpha mode, sides, filter and extensions"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def group_materials(scene: Scene) -> Groups:
         if alone.keys().isdisjoint(worn) and min(worn) >= 0:
             likeness = [_likeness(scene, scene.materials[at]) for at in worn]
             groups.setdefault(json.dumps(likeness), []).append(worn)
-    return Groups(tuple(tuple(group) for group in groups.values() if len(group) > 1), alone)
+    lone = {at: UNLIKE for group in groups.values() if len(group) == 1 for at in group[0]}
+    return Groups(tuple(tuple(group) for group in groups.values() if len(group) > 1), {**lone, **alone})
 
 
 def _shown(scene: Scene) -> set[Worn]:

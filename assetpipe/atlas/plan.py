@@ -159,7 +159,8 @@ def _too_coarse(chooser: Chooser, atlas: Atlas) -> Faults:
     losses = {at: _loss(each, atlas.own(at)) for at, each in enumerate(atlas.outlines)}
     wanted = [float(each.texels.sum()) for each in atlas.outlines]
     worst = sorted((at for at in losses if losses[at] > chooser.settings.atlas_loss), key=lambda at: -wanted[at])
-    reasons = {at: f"in one atlas they would be {losses[at]:.1f} times coarser" for at in worst}
+    limit = f"{chooser.settings.atlas_loss:g} is the limit (atlas_loss)"
+    reasons = {at: f"in one atlas they would be {losses[at]:.1f} times coarser, {limit}" for at in worst}
     return [(at, _kept(chooser, atlas.outlines[at], reason)) for at, reason in reasons.items()]
 
 
@@ -177,8 +178,9 @@ def _too_dear(chooser: Chooser, atlas: Atlas) -> Faults:
     own = [float((atlas.own(at) ** 2 * each.texels).sum()) for at, each in enumerate(atlas.outlines)]
     worst = sorted(range(len(own)), key=lambda at: -own[at])
     calls = f"{saved} draw call{'s'[: saved != 1]}"
+    worth = f"{chooser.settings.atlas_draw_texels / 1e6:g} million (atlas_draw_texels)"
     reason = (
-        f"an atlas with them saves {calls} and costs {extra / 1e6:.1f} million texels"
+        f"an atlas with them saves {calls} and costs {extra / 1e6:.1f} million texels, and a call is worth {worth}"
         if saved
         else ("an atlas with them saves no draw call")
     )

@@ -71,11 +71,12 @@ def make_plan(level: Decimated, stage: Stage, wish: Wish) -> Plan:
     surface = surface_of(primitives, mesh_scales(level.scene))
     off = normals_off(stage.shape, surface, reach_of(level, stage))
     again = 0 < min(stage.normal_px, wish.px) <= AGAIN_PX
+    stays = Plan(why=f"normals, {OFF} degrees off, not baked: {wish.degrees:g} are worth it (bake_degrees)", off=off)
     if off < wish.degrees * (AGAIN if again else 1.0) and not wish.always:
-        return Plan()
+        return stays
     plan = replace(_new_normals(stage, primitives, wish), off=off)
     painted_anew = plan.maps and not plan.unwrapped
-    return plan if off >= wish.degrees or wish.always or painted_anew else Plan()
+    return plan if off >= wish.degrees or wish.always or painted_anew else stays
 
 
 def sentences(plans: Sequence[tuple[str, Plan]]) -> tuple[str, ...]:

@@ -192,7 +192,21 @@ def test_what_would_be_too_coarse_keeps_its_maps() -> None:
     result = merge(source, settings(atlas="auto"), FINE, pictures())
     assert len(result.scene.materials) == 2
     assert result.scene.materials[0].json == source.materials[0].json
-    assert any("linen keeps its own maps" in note and "1600 times" in note for note in result.notes)
+    (note,) = (note for note in result.notes if "linen keeps its own maps" in note)
+    assert "1600 times" in note
+    assert "times coarser, 1.5 is the limit (atlas_loss)" in note
+
+
+def test_what_has_nothing_to_merge_with_is_said() -> None:
+    """Glass beside two cloths: every material of the asset is in a note."""
+    source = two_noises()
+    glass = painted(None, name="glass", alphaMode="BLEND")
+    parts = [*source.meshes[0].primitives, quad(square(0, 0, 1, 1), 2, at=4)]
+    found = merge(
+        scene(parts, [*source.materials, glass], list(source.images)), settings(atlas="auto"), FINE, pictures()
+    )
+    reason = "no other material has their alpha mode, sides, filter and extensions"
+    assert f"kept as they are, because {reason}: glass" in found.notes
 
 
 def test_a_merge_that_saves_nothing_is_not_made() -> None:

@@ -140,6 +140,7 @@ def test_variants_are_left_alone_where_their_atlases_cost_more_than_draw_calls_s
     result, notes = merged(source, atlas="auto", atlas_draw_texels=100_000)
     assert [len(result.meshes[0].primitives), len(result.materials)] == [2, 6]
     assert any("tone 0 / tone 1 / tone 2" in note and "saves 1 draw call and costs" in note for note in notes)
+    assert any(note.endswith("million texels, and a call is worth 0.1 million (atlas_draw_texels)") for note in notes)
 
 
 @pytest.mark.parametrize("more", [{"alphaMode": "BLEND"}, {"doubleSided": True}])

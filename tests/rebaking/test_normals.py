@@ -53,18 +53,21 @@ def test_a_decimated_level_shows_the_sources_normals() -> None:
 
 
 def test_what_lacks_nothing_comes_back_as_it_is() -> None:
-    """A level whose normals are right, and one that was not changed at all: the same objects, and no source staged."""
+    """A level whose normals are right, and one that was not changed at all: the same objects, and a word on why what
+    was changed is not baked."""
     source = scene(sheet())
     near, same = level_of(source, sheet(59)), replace(level_of(source, sheet()), deviation=Deviation(0.0, 0.0))
     made = rebake(source, [same, near], asked(levels=2), TextureCache())
     assert made[0] is same
-    assert made[1] is near
+    assert made[1].scene is near.scene
+    (note,) = made[1].notes
+    assert re.fullmatch(r"cloth: normals, 0\.[\d] degrees off, not baked: 3 are worth it \(bake_degrees\)", note)
 
 
 @pytest.mark.parametrize(("mapped", "tiles", "baked"), [(False, 1, False), (True, 1, True), (True, 3, False)])
 def test_a_normal_map_that_is_there_is_painted_anew_for_less(mapped: bool, tiles: int, baked: bool) -> None:
     """Normals a degree or two off are not worth a new map, but are put right in one that takes its bytes anyway; not
-    where that would need new UVs, and nothing is said of those that stay."""
+    where that would need new UVs, and what is said of those that stay is why."""
 
     def tiled(primitive: Primitive) -> Primitive:
         uvs = primitive.attributes["TEXCOORD_0"] * np.float32(tiles)
@@ -74,8 +77,8 @@ def test_a_normal_map_that_is_there_is_painted_anew_for_less(mapped: bool, tiles
     source = scene(tiled(sheet()), material={"normalTexture": {"index": 0}} if mapped else {}, images=(flat,))
     level = level_of(source, tiled(sheet(10)))
     found = rebaked(source, level)
-    assert (found is not level) == baked
-    assert bool(found.notes) == baked
+    assert (found.scene is not level.scene) == baked
+    assert [("not baked: 3 are worth it" in note) for note in found.notes] == [not baked]
     if baked:
         shown, points = shown_normals(found.scene, only(found.scene))
         assert degrees(shown, normals_at(points)).mean() < 0.8
