@@ -24,7 +24,7 @@ from assetpipe.batch.plan import Item
 from assetpipe.batch.planning import Wanted, plan_item
 from assetpipe.batch.remote import list_versions, split_url
 from assetpipe.batch.units import unit_with
-from assetpipe.config import SLUG, Config
+from assetpipe.config import INDEX, SLUG, Config
 from assetpipe.errors import UsageError
 
 READERS = 32
@@ -102,12 +102,10 @@ def _sorted_out(uploads: Iterator[Upload]) -> tuple[list[Upload], list[Passed]]:
     named: dict[str, list[Upload]] = defaultdict(list)
     passed: list[Passed] = []
     for upload in uploads:
-        try:
-            asset = slug(PurePosixPath(upload.found.source).stem)
-        except UsageError:
+        asset = slug(PurePosixPath(upload.found.source).stem)
+        if INDEX.fullmatch(asset):
             passed.append(Passed(upload.found.source, "name"))
-            continue
-        if SLUG.fullmatch(upload.found.category or ""):
+        elif SLUG.fullmatch(upload.found.category or ""):
             named[asset].append(upload)
         else:
             passed.append(Passed(upload.found.source, "category"))

@@ -25,6 +25,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+INDEX = re.compile(r"index(-[0-9]+)?")
+SPELT = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 KINDS = {".glb": b"glTF\x02\x00\x00\x00", ".ply": b"ply", ".stl": b""}
 """Formats of one file each, and what they begin with. Those that name other files come by `assetpipe batch submit`."""
 RUNS = "assetpipe.runs"
@@ -86,6 +88,8 @@ def _checked(bucket: str, key: str) -> dict[str, Any]:
     suffix = f"{dot}{extension}".lower()
     if not key.startswith(incoming) or not name or "/" in name or not SLUG.fullmatch(folder):
         raise Refused(f"is not {incoming}<category>/<name>")
+    if INDEX.fullmatch(slug(stem)):
+        raise Refused("is named as the index of its category is")
     if suffix not in KINDS:
         raise Refused(f"is no {', '.join(sorted(KINDS))} file")
     try:
@@ -106,11 +110,12 @@ def _checked(bucket: str, key: str) -> dict[str, Any]:
 
 def slug(stem: str) -> str:
     """As `assetpipe.api.slug`, which this file cannot bring along."""
-    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:80].rstrip("-_")
-    if not name:
-        raise Refused(f"no name of an asset can be made from {stem!r}")
-    return name
+    plain = unicodedata.normalize("NFKD", stem).lower().translate(SPELT)
+    name = re.sub(r"[^a-z0-9_]+", "-", plain.encode("ascii", "ignore").decode()).strip("-_")
+    if name and not any(letter.isalnum() and not letter.isascii() for letter in plain):
+        return name[:80].rstrip("-_")
+    mark = hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{name[:71].rstrip('-_') or 'asset'}-{mark}"
 
 
 def _submit(run: str, item: dict[str, Any]) -> bool:

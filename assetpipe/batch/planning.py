@@ -88,7 +88,7 @@ def _told(found: Found, wanted: Wanted, at: tuple[int, int]) -> Item:
 
 def plan_item(found: Found, wanted: Wanted) -> Item:
     cure = "rename it, or name the asset in a list of sources"
-    asset = found.asset or slug(Path(found.source).stem, found.source, cure)
+    asset = found.asset or slug(Path(found.source).stem)
     if not SLUG.fullmatch(asset):
         raise UsageError("E_ASSET_NAME", f"{found.source}: {asset!r} cannot name an asset", hint=f"use {SLUG_RULE}")
     if INDEX.fullmatch(asset):

@@ -16,7 +16,8 @@ from assetpipe.commands import options as opt
 from assetpipe.commands.talk import print_json, reporter
 from assetpipe.config import load_config
 from assetpipe.errors import SomeFailed
-from assetpipe.log import JsonLines
+from assetpipe.log import JsonLines, printable
+from assetpipe.names import is_marked
 
 if TYPE_CHECKING:
     from assetpipe.batch.planning import Plan
@@ -70,7 +71,10 @@ def plan(sources: tuple[str, ...], out: Path, as_json: bool, **options: Any) -> 
     made = calls.plan_batch(sources, out=out, config=config, **options)
     for each in made.left_out:
         why = f"as {each.other}" if each.reason == "duplicate" else "unchanged"
-        click.echo(f"{each.source}: left out, {each.reason} {why}", err=True)
+        _say(f"{each.source}: left out, {each.reason} {why}")
+    for item in made.items:
+        if is_marked(Path(item.source).stem, item.asset):
+            _say(f"{item.source}: is named {item.asset}; a list of sources can say otherwise")
     click.echo(_planned(made, load_config(config).batch), err=True)
     if as_json:
         for item in made.items:
@@ -141,11 +145,16 @@ def _talker(log: str, *, verbose: bool, quiet: bool) -> Any:
     return JsonLines()
 
 
+def _say(line: str) -> None:
+    click.echo(printable(line), err=True)
+
+
 def _planned(made: Plan, prices: Batch) -> str:
     """`12 assets, 3 MB, about 25 min on one core, cost 0.02, up to 1,200 MB ...; left out: 2 duplicate, 30 ...`"""
     size = sum(item.bytes for item in made.items)
     most = max((item.memory_mb for item in made.items), default=0)
-    said = f"{len(made.items):,} assets, {size / 1e6:,.0f} MB, about {duration(made.seconds)} on one core"
+    many = "" if len(made.items) == 1 else "s"
+    said = f"{len(made.items):,} asset{many}, {size / 1e6:,.0f} MB, about {duration(made.seconds)} on one core"
     if (cost := made.cost(prices)) is not None:
         said += f", cost {cost:,.2f}"
     counts = [f"{made.count('duplicate'):,} duplicate", f"{made.count('published'):,} published unchanged"]

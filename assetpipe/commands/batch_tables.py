@@ -18,7 +18,7 @@ FAILURES = 20
 """Shown in full; `--json` has all."""
 WHY = {
     "category": "lies in no folder that can be a category",
-    "name": "no name of an asset can be made of it",
+    "name": "is named as the index of a category is",
     "twin": "{} has the same name",
 }
 

@@ -9,7 +9,7 @@ import click
 
 from assetpipe import api
 from assetpipe.commands import options as opt
-from assetpipe.commands.talk import each, print_json, reporter
+from assetpipe.commands.talk import each, print_json, reporter, tell_name
 from assetpipe.config import load_config
 from assetpipe.tables import show_checks, show_inspection
 
@@ -66,6 +66,7 @@ def build(sources: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -
     with reporter(**{key: options[key] for key in ("log", "verbose", "quiet")}) as report:
 
         def one(source: Path) -> None:
+            tell_name(source, names[source], report)
             settings = {key: options[key] for key in ("force", "dry_run", "device")}
             settings |= {"asset": names[source], "cache": shelf, "report": report}
             manifest = api.build(source, out=out, config=config, **settings)

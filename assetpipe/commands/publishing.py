@@ -9,7 +9,7 @@ import click
 
 from assetpipe import api
 from assetpipe.commands import options as opt
-from assetpipe.commands.talk import each, print_json, reporter
+from assetpipe.commands.talk import each, print_json, reporter, tell_name
 from assetpipe.config import load_config
 from assetpipe.errors import AssetpipeError, UsageError
 
@@ -98,6 +98,7 @@ def ingest(sources: tuple[Path, ...], to: str, as_json: bool, **options: Any) ->
     with _reporting(options) as report, _run(to, config, options, report) as run:
 
         def one(source: Path) -> None:
+            tell_name(source, names[source], report)
             job = {"force": options["force"], "device": options["device"], "cache": shelf}
             published = run.ingest(api.ingest_job(source, config, out=out, asset=names[source], report=report, **job))
             if as_json:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from assetpipe.errors import AssetpipeError, LimitExceeded, NotPermitted, SomeFailed
-from assetpipe.log import Bars, JsonLines, Lines, printable
+from assetpipe.log import Bars, Event, JsonLines, Lines, Report, printable
+from assetpipe.names import is_marked
 
 Item = TypeVar("Item")
 
@@ -42,6 +44,12 @@ def complain(error: AssetpipeError) -> None:
     click.echo(f"{click.style('error', fg='red', bold=True)}: {printable(message)}", err=True)
     if hint:
         click.echo(f"\n{printable(hint)}\n", err=True)
+
+
+def tell_name(source: Path, name: str, report: Report) -> None:
+    """Who cannot read a file's name off its asset's is told which it is."""
+    if is_marked(source.stem, name):
+        report(Event("note", name, f"is {source.name}, named so without its letters; --asset names it otherwise"))
 
 
 def reporter(log: str, *, verbose: bool, quiet: bool) -> Any:

@@ -17,7 +17,7 @@ from assetpipe.batch.aws import read_submission
 from assetpipe.batch.cloud import config_at, read_bytes
 from assetpipe.batch.slices import read_slice
 from assetpipe.batch.status import Sources, status_of
-from assetpipe.config import load_config
+from assetpipe.config import INDEX, load_config
 from assetpipe.delivery.open_store import open_store
 from tests.batch import standin
 from tests.batch.emf import parse
@@ -158,7 +158,7 @@ def test_the_run_can_be_followed_as_any_other(cloud: Any, capsys: pytest.Capture
         ("incoming/fashion/shoe.glb", b"<html>", "does not begin as a .glb file does"),
         ("incoming/fashion/shoe.glb", b"glTF\x01\x00\x00\x00", "does not begin as a .glb file does"),
         ("incoming/fashion/shoe.glb", GLB * 10, "has 1,080 bytes, at most 1,000 are taken"),
-        ("incoming/fashion/дд.glb", GLB, "no name of an asset can be made from 'дд'"),
+        ("incoming/fashion/Index 2.glb", GLB, "is named as the index of its category is"),
         ("incoming/fashion/gone.glb", None, "is there no more"),
     ],
 )
@@ -204,8 +204,9 @@ def test_a_test_event_and_deletions_are_passed_over(buckets: None) -> None:
 
 def test_the_function_says_what_the_package_says(buckets: None) -> None:
     """It is deployed alone, so it repeats three things: names, retries, where runs lie."""
-    for stem in ("Oak Chair (v2)", "ÄÖÜ-déjà", "a" * 100, "__x__", "1.5 m"):
+    for stem in ("Oak Chair (v2)", "ÄÖÜ-déjà", "a" * 100, "__x__", "1.5 m", "Größe Æ", "椅子 v2", "椅" * 99, "🛋"):
         assert on_upload.slug(stem) == slug(stem)
+    assert on_upload.INDEX == INDEX
     assert aws.RETRY_STRATEGY["evaluateOnExit"] == on_upload.RETRIES
     assert aws.FOLDER == on_upload.RUNS
     standin.check(on_upload._request("upload-0", "s3://b/p", 2_000, ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -95,6 +96,20 @@ def test_two_sources_of_one_name_are_refused(models: Path) -> None:
     assert caught.value.code == "E_ASSET_TWICE"
     assert str(models / "Chair.glb") in caught.value.message
     assert str(models / "deep" / "chair.glb") in caught.value.message
+
+
+def test_names_in_any_script_are_planned(models: Path, tmp_path: Path) -> None:
+    """Each a name of its own, also where all that a-z knows of them is alike; which it is, is said."""
+    for number, name in enumerate(("椅子 2", "桌子 2", "🛋", "Größe")):
+        gltf_files.write_glb(models / "deep" / f"{name}.glb", *gltf_files.document(sphere(20 + number)))
+    planned = run("batch", "plan", models / "deep", "--out", tmp_path / "plan.jsonl")
+    made = {Path(item.source).stem: item.asset for item in read_plan(tmp_path / "plan.jsonl")}
+    assert made["Größe"] == "grosse"
+    for name, pattern in (("椅子 2", r"2-[0-9a-f]{8}"), ("桌子 2", r"2-[0-9a-f]{8}"), ("🛋", r"asset-[0-9a-f]{8}")):
+        assert re.fullmatch(pattern, made[name])
+        assert f"{name}.glb: is named {made[name]}; a list of sources can say otherwise" in planned.err
+    assert made["椅子 2"] != made["桌子 2"]
+    assert "Größe.glb: is named" not in planned.err
 
 
 def test_a_list_names_assets_categories_and_configs(models: Path, tmp_path: Path) -> None:
