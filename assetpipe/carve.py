@@ -44,7 +44,7 @@ from assetpipe.stages.keys import stage_key
 from assetpipe.stages.nouns import DECIMATED, decimated_digest, rebaked_codec, scene_digest
 from assetpipe.stages.prepared import PREPARED, Prepared
 from assetpipe.stages.shelf import Shelf
-from assetpipe.textures import TextureCache, decoded, image_info
+from assetpipe.textures import TextureCache, decoded, image_info, require_encoder
 
 ASTRAY = 1.25
 """Times the error that was asked for: beyond, a level says how far it strays."""
@@ -168,6 +168,8 @@ def _is_of(prepared: Prepared, source: Source) -> bool:
 def _prepared(job: Job, source: Source, textures: TextureCache, kept: Kept) -> tuple[Prepared, Scene]:
     """The scene that is decimated, and what outlives it."""
     scene = read_scene(source, job.config.limits)
+    if job.config.textures.format == "ktx2":
+        require_encoder(scene.images)
     triangles = drawn_triangles(scene)
     job.say("step", f"preparing {triangles:,} triangles", 0.05)
     with ThreadPoolExecutor(1) as beside:  # what prepares keeps one core busy, of a million triangles for a second

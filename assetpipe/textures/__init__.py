@@ -5,6 +5,7 @@ Reading order: uses (what is it for), target (what should it be; the ladder), wo
 
 from assetpipe.textures.cache import TextureCache
 from assetpipe.textures.info import ImageInfo, image_info
+from assetpipe.textures.ktx2 import require_encoder
 from assetpipe.textures.stage import encode_textures, estimate_textures
 from assetpipe.textures.target import TextureTarget, ladder
 from assetpipe.textures.work import decoded
@@ -18,4 +19,5 @@ __all__ = [
     "estimate_textures",
     "image_info",
     "ladder",
+    "require_encoder",
 ]

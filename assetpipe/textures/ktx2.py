@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from assetpipe.asset import Array
-from assetpipe.errors import SourceError
-from assetpipe.node import run_node
+from assetpipe.asset import Array, Image
+from assetpipe.errors import ServiceUnavailable, SourceError
+from assetpipe.node import node_ready, node_version, run_node
 from assetpipe.textures.uses import ImageUse
 
 MAGIC = b"\xabKTX 20\xbb\r\n\x1a\n"
@@ -19,6 +20,8 @@ LINEAR, SRGB = 1, 2  # and its transfer functions
 MAX_TEXELS = 12 * 1024 * 1024 * 3 // 4 - 65536
 # Below this, ETC1S for everything: for packed channels at 512² UASTC took 152 KB for 41 dB, ETC1S 32 KB for 37 dB.
 UASTC_FROM = 75
+NO_NODE = "node 18 or newer is not on PATH", "apt install nodejs npm, then run `assetpipe doctor --fix`"
+NO_PACKAGES = "node is too old, or its packages are not installed", "run `assetpipe doctor --fix`"
 # Both codecs take 2 to 6 s per million texels on an idle core; the limit is for a machine that is not idle.
 SECONDS_PER_MILLION = 40
 
@@ -36,6 +39,15 @@ class Header:
 
 def is_ktx2(data: bytes | memoryview) -> bool:
     return bytes(data[:12]) == MAGIC
+
+
+def require_encoder(images: Sequence[Image]) -> None:
+    """That what is not KTX2 yet can become it: said before minutes of work, not after."""
+    if node_ready() or all(is_ktx2(image.data) for image in images):
+        return
+    lacks, cure = NO_PACKAGES if node_version() else NO_NODE
+    hint = f'{cure}; or set [textures] format = "webp"'
+    raise ServiceUnavailable("E_KTX2_ENCODER", f"KTX2 textures are written through node: {lacks}", hint=hint)
 
 
 def encode_ktx2(rgba: Array, use: ImageUse, quality: int) -> bytes:

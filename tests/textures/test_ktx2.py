@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
+import assetpipe
 from assetpipe.asset import Image
-from assetpipe.errors import SourceError
+from assetpipe.errors import ServiceUnavailable, SourceError
+from assetpipe.log import Event
 from assetpipe.node import node_ready
-from assetpipe.textures import TextureCache, encode_textures, image_info
+from assetpipe.textures import TextureCache, encode_textures, image_info, require_encoder
 from assetpipe.textures.ktx2 import ETC1S, LINEAR, MAGIC, SRGB, UASTC, read_header
+from tests.atlas.looks import quad, square
+from tests.atlas.looks import scene as shown
+from tests.atlas.merging import painted
+from tests.atlas.test_variants_shown import written
 from tests.textures.pictures import bumps, cloth, material, picture, pixels, png, psnr, scene, target
 
 
@@ -109,3 +116,31 @@ def ktx2_header(model: int, channels: list[int]) -> bytes:
     descriptor = struct.pack("<3I4B8x4x", length, 0, 2 | (length - 4) << 16, model, 1, SRGB, 0)
     samples = b"".join(struct.pack("<HBB12x", 0, 63, channel) for channel in channels)
     return head + descriptor + samples
+
+
+@pytest.mark.parametrize(("path", "lacks"), [("", "node 18 or newer is not on PATH"), (None, "packages are not")])
+def test_a_build_without_its_encoder_says_so_before_any_work(
+    path: str | None, lacks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 69, what KTX2 needs, the cure and the way round it, and not a triangle prepared."""
+    monkeypatch.setenv("ASSETPIPE_CACHE", str(tmp_path / "cache"))
+    if path is not None:
+        monkeypatch.setenv("PATH", path)
+    (tmp_path / "shop.toml").write_text('[textures]\nformat = "ktx2"\n', encoding="utf-8")
+    source = written(shown([quad(square(0, 0, 1, 1), 0)], [painted(0)], [png(cloth(64))]), tmp_path / "quad.glb", [])
+    steps: list[Event] = []
+    with pytest.raises(ServiceUnavailable, match="KTX2 textures are written through node") as caught:
+        assetpipe.build(source, out=tmp_path, config=tmp_path / "shop.toml", report=steps.append)
+    assert caught.value.exit_code == 69
+    assert lacks in caught.value.message
+    assert "assetpipe doctor --fix" in (caught.value.hint or "")
+    assert 'format = "webp"' in (caught.value.hint or "")
+    assert not any("preparing" in step.message for step in steps)
+
+
+def test_what_is_ktx2_already_needs_no_encoder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Only what has to become it does."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    require_encoder([Image(MAGIC + bytes(80), "image/ktx2", {})])
+    with pytest.raises(ServiceUnavailable):
+        require_encoder([png(cloth(64))])
