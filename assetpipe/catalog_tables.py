@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from assetpipe.log import printable
-from assetpipe.tables import columns, facts, stdout_console
+from assetpipe.tables import columns, facts, show_table, stdout_console
 
 if TYPE_CHECKING:
     from assetpipe.delivery.catalog import Entry
@@ -29,7 +29,7 @@ def show_entries(entries: Sequence[Entry], store: str) -> None:
         levels = ", ".join(f"{file.level} {_size(file.bytes)}" for file in entry.files if file.bytes)
         status = Text(*STATUS[entry.status])
         rows.add_row(printable(entry.asset), entry.category, status, entry.revision, when(entry.updated), levels)
-    console.print(rows)
+    show_table(rows)
 
 
 def show_asset(shown: Shown) -> None:
@@ -47,12 +47,12 @@ def show_asset(shown: Shown) -> None:
     for file in entry.files:
         triangles, size = f"{file.triangles:,}" if file.triangles else "", f"{file.bytes:,}" if file.bytes else ""
         files.add_row(file.level, triangles, size, file.key)
-    console.print(files)
+    show_table(files)
     history = columns("move", "revision", "what", "when (UTC)")
     for move in shown.moves:
         what = "rolled back to" if move.status == "rolled_back" else "published"
         history.add_row(str(move.sequence), move.revision, what, when(move.updated))
-    console.print(history)
+    show_table(history)
     others = [revision for revision in shown.revisions if revision != entry.revision]
     facts(console, [("can become", ", ".join(others) or "nothing else: this is its only revision")])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from assetpipe.health import Health
     from assetpipe.inspection import Inspection
 
-PIPE_WIDTH = 200
+WIDEST = 1_000
+"""Wider than any row: what is cut short cannot be copied."""
 MARKS = {
     "pass": ("pass", "green"),
     "fail": ("FAIL", "bold red"),
@@ -50,8 +52,8 @@ def show_inspection(found: Inspection) -> None:
     console = stdout_console()
     facts(console, rows)
     if found.textures:
-        console.print(_texture_table(found))
-    console.print(_plan_table(found))
+        show_table(_texture_table(found))
+    show_table(_plan_table(found))
     for problem in found.problems:
         console.print(Text.assemble(("problem: ", "yellow"), printable(problem)))
     if not found.problems:
@@ -88,8 +90,18 @@ class _Outlet(Console):
 
 
 def stdout_console() -> Console:
-    """Lines are never folded, and in a pipe, which has no width, nothing is cut short."""
-    return _Outlet(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    """Lines are never folded or cut short, and names that strangers have given are no markup."""
+    return _Outlet(highlight=False, soft_wrap=True, markup=False, emoji=False, width=WIDEST)
+
+
+def show_table(table: Table) -> None:
+    """At a terminal the last column is folded between its words; where that is not enough, the terminal folds rows."""
+    console, last = stdout_console(), table.columns[-1]
+    if sys.stdout.isatty():
+        last.max_width = 1
+        room = shutil.get_terminal_size().columns - console.measure(table).maximum + last.max_width
+        last.max_width = max(room, *(len(word) for cell in last.cells for word in str(cell).split()))
+    console.print(table)
 
 
 def facts(console: Console, rows: Iterable[tuple[str, str]]) -> None:
@@ -144,6 +156,6 @@ def _plan_table(found: Inspection) -> Table:
 
 def columns(*titles: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for at, title in enumerate(titles):
-        table.add_column(title, no_wrap=at > 0)  # on a narrow terminal the names fold, never the figures
+    for title in titles:
+        table.add_column(title, no_wrap=title != titles[-1])
     return table

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from assetpipe.batch import calls
 from assetpipe.batch.tasks import duration
@@ -162,18 +160,17 @@ def _planned(made: Plan, prices: Batch) -> str:
 
 
 def _show(summary: Summary) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("done", f"{summary.done:,}")
-    if summary.kept:
-        table.add_row("done before", f"{summary.kept:,}")
-    if summary.left_out:
-        table.add_row("left out", f"{summary.left_out:,} (there twice, or published unchanged)")
-    table.add_row("quarantined", f"{summary.quarantined:,}")
-    for code, count in summary.reasons:
-        table.add_row("", f"{count:,} {code}")
-    table.add_row("time", duration(summary.seconds))
-    table.add_row("confined", f"by {summary.confined}" if summary.confined else "builds were not confined")
-    table.add_row("index", str(summary.index))
-    if summary.quarantined:
-        table.add_row("failures", str(summary.quarantine))
-    Console(stderr=True, highlight=False, soft_wrap=True).print(table)
+    rows = [
+        ("done", f"{summary.done:,}"),
+        ("done before", f"{summary.kept:,}" if summary.kept else ""),
+        ("left out", f"{summary.left_out:,} (there twice, or published unchanged)" if summary.left_out else ""),
+        ("quarantined", f"{summary.quarantined:,}"),
+        *(("", f"{count:,} {code}") for code, count in summary.reasons),
+        ("time", duration(summary.seconds)),
+        ("confined", f"by {summary.confined}" if summary.confined else "builds were not confined"),
+        ("index", str(summary.index)),
+        ("failures", str(summary.quarantine) if summary.quarantined else ""),
+    ]
+    for name, value in rows:
+        if value:
+            _say(f"{name:<13}{value}")

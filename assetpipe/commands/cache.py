@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
 from assetpipe.bundle import disk_faults
 from assetpipe.commands import options as opt
@@ -18,7 +17,7 @@ from assetpipe.commands.talk import print_json
 from assetpipe.config import load_config
 from assetpipe.stages.open_shelf import default_place, open_shelf
 from assetpipe.stages.upkeep import DAY, Holding, clear, holdings
-from assetpipe.tables import stdout_console
+from assetpipe.tables import columns, show_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,13 +98,13 @@ def _opened(place: str | None, config_file: Path | None) -> Iterator[Shelf]:
 
 
 def _show(found: list[Holding], place: str) -> None:
-    table = Table(box=None, pad_edge=False)
-    for name, justify in (("source", "left"), ("MB", "right"), ("last used", "right"), ("kept", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table = columns("source", "MB", "last used", "kept")
+    for figures in table.columns[1:3]:
+        figures.justify = "right"
     for each in found:
         kept = ", ".join(f"{count} {stage}" for stage, count in sorted(Counter(each.stages).items()))
         table.add_row(each.source[:16], f"{each.bytes / 1e6:,.1f}", _ago(each.used), kept)
-    stdout_console().print(table)
+    show_table(table)
     click.echo(f"{place}: {len(found):,} sources, {sum(each.bytes for each in found) / 1e6:,.1f} MB", err=True)
 
 

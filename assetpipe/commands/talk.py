@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -41,7 +42,8 @@ def print_json(value: dict[str, Any]) -> None:
 
 def complain(error: AssetpipeError) -> None:
     message, _, hint = str(error).partition("\n\n")
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {printable(message)}", err=True)
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    click.echo(f"{'error' if plain else click.style('error', fg='red', bold=True)}: {printable(message)}", err=True)
     if hint:
         click.echo(f"\n{printable(hint)}\n", err=True)
 
