@@ -97,7 +97,9 @@ class Carved:
 
 def carve(job: Job, source: Source, textures: TextureCache, kept: Kept = NOTHING_KEPT) -> Carved:
     """All but the encoding. The source's own arrays are let go when this returns."""
-    pick(job.device)  # a GPU that is not there is told before minutes of work, not after
+    # A GPU or an encoder that is not there is told before minutes of work, not after.
+    pick(job.device)
+    require_encoder(job.config.textures.format)
     try:
         return _carve(job, source, textures, kept)
     except _OtherScene:
@@ -168,8 +170,6 @@ def _is_of(prepared: Prepared, source: Source) -> bool:
 def _prepared(job: Job, source: Source, textures: TextureCache, kept: Kept) -> tuple[Prepared, Scene]:
     """The scene that is decimated, and what outlives it."""
     scene = read_scene(source, job.config.limits)
-    if job.config.textures.format == "ktx2":
-        require_encoder(scene.images)
     triangles = drawn_triangles(scene)
     job.say("step", f"preparing {triangles:,} triangles", 0.05)
     with ThreadPoolExecutor(1) as beside:  # what prepares keeps one core busy, of a million triangles for a second

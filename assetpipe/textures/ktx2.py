@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from assetpipe.asset import Array, Image
+from assetpipe.asset import Array
 from assetpipe.errors import ServiceUnavailable, SourceError
 from assetpipe.node import node_ready, node_version, run_node
 from assetpipe.textures.uses import ImageUse
@@ -41,9 +40,9 @@ def is_ktx2(data: bytes | memoryview) -> bool:
     return bytes(data[:12]) == MAGIC
 
 
-def require_encoder(images: Sequence[Image]) -> None:
-    """That what is not KTX2 yet can become it: said before minutes of work, not after."""
-    if node_ready() or all(is_ktx2(image.data) for image in images):
+def require_encoder(kind: str) -> None:
+    """Other formats need nothing that is not there."""
+    if kind != "ktx2" or node_ready():
         return
     lacks, cure = NO_PACKAGES if node_version() else NO_NODE
     hint = f'{cure}; or set [textures] format = "webp"'
