@@ -174,7 +174,7 @@ def catalog_list(
     """What is published, newest first."""
     from assetpipe.shelves import newest
 
-    with _existing(store, config) as run:
+    with _existing(store, config, looking=True) as run:
         yield from newest(run.catalog, category, status)
 
 
@@ -182,7 +182,7 @@ def catalog_show(store: Path | str, asset: str, *, config: Settings = None) -> S
     """One asset, `name` or `category/name`: what is current, how it came so, what it can be rolled back to."""
     from assetpipe.shelves import show
 
-    with _existing(store, config) as run:
+    with _existing(store, config, looking=True) as run:
         return show(run, asset)
 
 
@@ -199,7 +199,7 @@ def catalog_verify(
     payloads and history, which the next publish of the asset then puts back."""
     from assetpipe.shelves import tend
 
-    with _existing(store, config, report=report) as run:
+    with _existing(store, config, looking=not (mend or discard), report=report) as run:
         return tend(run, category, mend=mend, discard=discard)
 
 
@@ -216,7 +216,7 @@ def catalog_rollback(
     """Make an earlier revision current: the one named by its first digits, or the one before."""
     from assetpipe.shelves import find
 
-    with _existing(store, config, wait=wait, report=report) as run:
+    with _existing(store, config, looking=dry_run, wait=wait, report=report) as run:
         return run.rollback(find(run.catalog, run.store.url, asset), revision, dry_run=dry_run)
 
 
@@ -231,7 +231,7 @@ def catalog_gc(
     """Delete what nothing published has named for `days` ([publish] keep_days else), then in the replica."""
     from assetpipe.shelves import clear
 
-    with _existing(store, config, report=report) as run:
+    with _existing(store, config, looking=dry_run, report=report) as run:
         keep = run.settings.keep_days if days is None else days
         return clear(run, keep, dry_run=dry_run)
 
@@ -257,7 +257,7 @@ def catalog_unfinished(store: Path | str, *, config: Settings = None) -> tuple[s
     `catalog_finish(dry_run=True)`, which reads the catalog."""
     from assetpipe.delivery.rounds import Rounds
 
-    with _existing(store, config) as run:
+    with _existing(store, config, looking=True) as run:
         return tuple(Rounds(run.store, run.settings.index_seconds).unfinished())
 
 
@@ -289,8 +289,9 @@ def _config(config: Settings, category: str | None) -> Config:
 
 
 def _existing(
-    store: Path | str, config: Settings, *, wait: bool = False, report: Report = silent
+    store: Path | str, config: Settings, *, looking: bool = False, wait: bool = False, report: Report = silent
 ) -> AbstractContextManager[Run]:
     from assetpipe import publishing
 
-    return publishing.open_existing(str(store), _config(config, None).publish, wait=wait, report=report)
+    settings = _config(config, None).publish
+    return publishing.open_existing(str(store), settings, looking=looking, wait=wait, report=report)

@@ -27,7 +27,7 @@ from assetpipe.delivery.open_store import open_store
 from assetpipe.delivery.pointer import look
 from assetpipe.delivery.publish import publish_asset, publish_bundles
 from assetpipe.delivery.published import Published, announce, is_news, untold, with_index, with_one_index
-from assetpipe.delivery.rehearsal import rehearse
+from assetpipe.delivery.rehearsal import rehearse, to_look_at
 from assetpipe.delivery.release import release_of
 from assetpipe.delivery.replica import open_replica, warn_of_lag
 from assetpipe.delivery.rounds import Rounds
@@ -244,14 +244,18 @@ def open_run(
 
 
 @contextmanager
-def open_existing(url: str, settings: Publish, *, wait: bool = False, report: Report = silent) -> Iterator[Run]:
+def open_existing(
+    url: str, settings: Publish, *, looking: bool = False, wait: bool = False, report: Report = silent
+) -> Iterator[Run]:
     """To look at a store or to tend it: a folder that is not there is a typing error, not an empty store."""
     store = open_store(url, settings)
     if isinstance(store, FolderStore) and not store.root.is_dir():
         raise MissingFile(
             "E_NO_STORE", f"{url}: no such folder", hint="`assetpipe publish BUNDLE --to DIR` makes a store"
         )
-    with _told(Run(store, open_catalog(store, settings), settings, report=report), wait=wait) as run:
+    catalog = open_catalog(store, settings)
+    catalog = to_look_at(catalog, store) if looking else catalog
+    with _told(Run(store, catalog, settings, report=report), wait=wait) as run:
         yield run
 
 

@@ -1,10 +1,11 @@
-"""Store, catalog -> a catalog for `--dry-run`: what is asked is read, what is written is kept in this process.
+"""Store, catalog -> a catalog that writes nothing: what is asked is read, what is written is kept in this process.
 
 Nothing is copied: a rehearsal of one asset asks for as much as its publish would.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from heapq import merge
@@ -21,6 +22,13 @@ def rehearse(catalog: Catalog, store: Store) -> Catalog:
     """A catalog's file is made from the store at the first question; a rehearsal is not to make one."""
     unmade = isinstance(catalog, SqliteCatalog) and not catalog.path.exists()
     return RehearsedCatalog(StoreCatalog(store, catalog.place) if unmade else catalog)
+
+
+def to_look_at(catalog: Catalog, store: Store) -> Catalog:
+    """A catalog's file is locked by who asks it. Who may not write there is answered from the store; so is who looks at a
+    folder in which nothing was ever published, for it may be another than was meant."""
+    closed = isinstance(catalog, SqliteCatalog) and not os.access(catalog.path.parent, os.W_OK)
+    return RehearsedCatalog(StoreCatalog(store, catalog.place)) if closed else catalog
 
 
 @dataclass(frozen=True)

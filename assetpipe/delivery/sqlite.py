@@ -135,7 +135,7 @@ class SqliteCatalog:
     def _make(self) -> None:
         """Beside its place, then moved in: whoever dies over it leaves what was there."""
         partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
-        with self._locked(fcntl.LOCK_EX), disk_faults(self.path):
+        with self._locked(fcntl.LOCK_EX), disk_faults(self.path, "store"):
             if _is_whole(self.path):
                 return
             partial.unlink(missing_ok=True)
@@ -151,7 +151,7 @@ class SqliteCatalog:
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:
-        with disk_faults(self.path):
+        with disk_faults(self.path, "store"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
         try:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from assetpipe.commands.catalog import catalog
-from tests.commands import run
+from tests.commands import Transcript, run
 from tests.delivery.bundles import bundle
 from tests.delivery.servers import Server
 from tests.delivery.typed import digest, lines, objects, stamps
@@ -119,6 +122,39 @@ def test_a_dry_run_without_the_catalogs_file_knows_what_is_published(tmp_path: P
     (said,) = lines(run("publish", bundle(tmp_path, "chair").folder, "--to", store, "--dry-run", "--json"))
     assert (said["changed"], said["sent"]) == (False, 0)
     assert not real.exists()
+
+
+def as_reader(store: Path, *words: object) -> Transcript:
+    """`assetpipe catalog WORDS` by somebody who may not write into the store; root is held to that by setpriv alone."""
+    for path in (store, *store.rglob("*")):
+        path.chmod(path.stat().st_mode & ~0o222)
+    bound = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    command = [*bound, sys.executable, "-m", "assetpipe", "catalog", *map(str, words), "--store", str(store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return Transcript(done.returncode, done.stdout, done.stderr)
+
+
+def test_who_may_only_read_sees_what_is_published(tmp_path: Path, store: Path) -> None:
+    """The catalog's file is locked by who asks it, so its answers come from the store; what writes is refused."""
+    run("publish", bundle(tmp_path, "chair").folder, "--to", store)
+    ours = lines(run("catalog", "list", "--store", store, "--json"))
+    assert lines(as_reader(store, "list", "--json")) == ours
+    for words in (("show", "chair"), ("verify",), ("gc", "--dry-run")):
+        assert (as_reader(store, *words).code, words) == (0, words)
+    refused = as_reader(store, "verify", "--mend")
+    assert (refused.code, "may not be written" in refused.err, "choose another store" in refused.err) == (
+        77,
+        True,
+        True,
+    )
+
+
+def test_looking_into_a_folder_that_is_no_store_leaves_nothing_there(tmp_path: Path) -> None:
+    """It may be another than was meant."""
+    (tmp_path / "holiday").mkdir()
+    assert "nothing like this is published" in run("catalog", "list", "--store", tmp_path / "holiday").out
+    assert run("catalog", "show", "chair", "--store", tmp_path / "holiday").code == 2
+    assert list((tmp_path / "holiday").iterdir()) == []
 
 
 def test_gc_notes_first_and_says_what_it_keeps(tmp_path: Path, store: Path) -> None:
