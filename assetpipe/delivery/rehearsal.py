@@ -25,8 +25,8 @@ def rehearse(catalog: Catalog, store: Store) -> Catalog:
 
 
 def to_look_at(catalog: Catalog, store: Store) -> Catalog:
-    """A catalog's file is locked by who asks it. Who may not write there is answered from the store; so is who looks at a
-    folder in which nothing was ever published, for it may be another than was meant."""
+    """A catalog's file is locked by who asks it. Who may not write there is answered from the store; so is who looks at
+    a folder in which nothing was ever published, for it may be another than was meant."""
     closed = isinstance(catalog, SqliteCatalog) and not os.access(catalog.path.parent, os.W_OK)
     return RehearsedCatalog(StoreCatalog(store, catalog.place)) if closed else catalog
 
