@@ -81,18 +81,18 @@ def _is_smooth(primitive: Primitive, places: Array) -> bool:
     CAD exports are, whose chamfers are hard edges between smooth faces. Told by what surrounds a sample of triangles:
     all hinges of a million would take three times as long as the rest of joining them."""
     corners = primitive.indices.reshape(-1, 3)
-    triangles = take(places.astype(np.int32), corners)
     around = np.zeros(len(places), bool)
-    around[triangles[:: max(1, len(triangles) // AROUND)]] = True
-    around = take(around, triangles)
-    here = corners[around]
+    around[places[corners[:: max(1, len(corners) // AROUND)]]] = True
+    near = take(around[places], corners)
+    corners = corners[near[:, 0] | near[:, 1] | near[:, 2]]  # numpy's own `any` takes ten times as long for short rows
+    triangles = places[corners]
+    here = corners[around[triangles]]
     wedges = first_equal([places[here], primitive.attributes["NORMAL"][here]])
     if 3 * np.count_nonzero(wedges == np.arange(len(wedges))) > SHARED * len(wedges):
         return False
-    near = around[:, 0] | around[:, 1] | around[:, 2]  # numpy's own `any` takes ten times as long for short rows
-    hinges = find_hinges(primitive.positions, triangles[near])
+    hinges = find_hinges(primitive.positions, triangles)
     bent = np.abs(hinges.cosines) < np.cos(COPLANAR)
-    normals = primitive.attributes["NORMAL"][corners[near].reshape(-1)]
+    normals = primitive.attributes["NORMAL"][corners.reshape(-1)]
     across = np.equal(normals[hinges.first[bent]], normals[hinges.second[bent]]).all(axis=(1, 2))
     return bool(across.sum() > FEW * bent.sum())
 

@@ -83,11 +83,10 @@ def join(scene: Scene) -> Joined | None:
         lambda: _measure(scene, parts),
     )
     columns = tuple(_columns(parts))
-    attributes = _attributes(parts, columns, uv_scales)
+    attributes, (vertices, vertex) = both(lambda: _attributes(parts, columns, uv_scales), lambda: _numbered(places))
     wedges = _wedges(parts, places, attributes)
     kept = _firsts(wedges)
-    vertices = _firsts(places)
-    wedge_vertex = take(_numbers(vertices, len(places)), places[kept])
+    wedge_vertex = vertex if len(kept) == len(wedges) else vertex[kept]
     corners = _corners(parts, starts)
     if len(kept) < len(wedges):
         corners = take(_numbers(kept, len(wedges))[wedges], corners)
@@ -150,6 +149,12 @@ def _corners(parts: Sequence[Part], starts: Ints) -> Ints:
 def _end_to_end(arrays: Sequence[Array]) -> Array:
     """Not copied where there is one."""
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _numbered(first: Array) -> tuple[Array, Ints]:
+    """The rows that are the first of those that equal them; which of these each row equals."""
+    firsts = _firsts(first)
+    return firsts, take(_numbers(firsts, len(first)), first)
 
 
 def _firsts(first: Array) -> Array:

@@ -105,8 +105,45 @@ def mark_used(
 
 
 @wp.kernel
+def number_used(
+    used: wp.array(dtype=wp.int8), kept: wp.array(dtype=wp.int32), number: wp.array(dtype=wp.int32)
+) -> None:
+    """Which are used, and the place of each among these; -1: none."""
+    n = wp.int32(0)
+    for i in range(used.shape[0]):
+        number[i] = -1
+        if used[i] != wp.int8(0):
+            number[i] = n
+            kept[n] = i
+            n = n + 1
+
+
+@wp.kernel
+def rank(first: int, last: int, order: wp.array(dtype=wp.int32), ranks: wp.array(dtype=wp.int32)) -> None:
+    """At which place of `order` each stands."""
+    for i in range(first, last):
+        ranks[order[i]] = i
+
+
+@wp.kernel
 def follow(heir: wp.array(dtype=wp.int32), number: wp.array(dtype=wp.int32)) -> None:
     """The number of each vertex's last heir for its own, which lies before it."""
     for v in range(heir.shape[0]):
         if heir[v] != v:
             number[v] = number[heir[v]]
+
+
+@wp.kernel
+def renumber(
+    first: int,
+    last: int,
+    home: wp.array(dtype=wp.int32),
+    number: wp.array(dtype=wp.int32),
+    renumbered: wp.array(dtype=wp.int32),
+) -> None:
+    """-1 stays -1."""
+    for i in range(first, last):
+        at = int(home[i])
+        if at >= 0:
+            at = number[at]
+        renumbered[i] = at

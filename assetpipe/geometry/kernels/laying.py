@@ -7,7 +7,17 @@ from dataclasses import replace
 import numpy as np
 import warp as wp
 
-from assetpipe.geometry.kernels.arranging import fill_faces, fill_records, fill_wedges, follow, key_faces, mark_used
+from assetpipe.geometry.kernels.arranging import (
+    fill_faces,
+    fill_records,
+    fill_wedges,
+    follow,
+    key_faces,
+    mark_used,
+    number_used,
+    rank,
+    renumber,
+)
 from assetpipe.geometry.kernels.founding import thread_corners
 from assetpipe.geometry.kernels.order import column_ranges, morton_order, order_by, take, take_rows, whole
 from assetpipe.geometry.kernels.records import CORNER, DOUBT, NEAR, PLAN, RECORD, RING, vec16f
@@ -24,11 +34,10 @@ SCRATCH = ("next", "head", "slot", "ring", "near", "choice", "counts")
 def lay_out(surface: Surface) -> State:
     """Vertices, then wedges and faces, in the order of the Morton curve; faces without three vertices left out."""
     load("assetpipe.geometry.kernels.arranging")
-    box, (low, high) = both(lambda: column_ranges(surface.positions), lambda: column_ranges(surface.attributes))
-    order = morton_order(surface.positions, *box)
-    home = _ranks(order)
-    wedge_rank = take(home, surface.wedge_vertex)
-    wedges = order_by(wedge_rank, len(order))
+    box = column_ranges(surface.positions)
+    (order, home, wedge_rank, wedges), (low, high) = both(
+        lambda: _orders(surface, *box), lambda: column_ranges(surface.attributes)
+    )
     centre = _centre(*box)
     scale = _scale(*box, centre)
     columns, steering = np.argsort(surface.weights <= 0, kind="stable"), int((surface.weights > 0).sum())
@@ -50,6 +59,14 @@ def lay_out(surface: Surface) -> State:
         "worst": np.zeros(1, np.float64),
     }
     return _thread(State(arrays, group, steering, columns, scale, centre, surface.uv_sets, home))
+
+
+def _orders(surface: Surface, low: Array, high: Array) -> tuple[Array, Array, Array, Array]:
+    """Vertices in order and the rank of each; the rank of each wedge's vertex, and wedges in their order."""
+    order = morton_order(surface.positions, low, high)
+    home = _ranks(order)
+    wedge_rank = take(home, surface.wedge_vertex)
+    return order, home, wedge_rank, order_by(wedge_rank, len(order))
 
 
 def _lay_out_faces(surface: Surface, rank: Array, wedges: Array, vertices: int) -> tuple[Array, dict[str, Array]]:
@@ -111,7 +128,8 @@ def compact(state: State) -> State:
         for name in names:
             arrays[name] = take_rows(arrays[name], rows)
     wp.launch(follow, dim=1, inputs=[whole(heir, wp.int32), whole(number, wp.int32)], device="cpu")
-    home = np.append(number, np.int32(-1))[state.home]
+    home = np.empty_like(state.home)
+    launch_over(renumber, len(home), [whole(array, wp.int32) for array in (state.home, number, home)])
     return _thread(replace(state, group=take_alike(state.group, faces), home=home))
 
 
@@ -120,8 +138,10 @@ def _used(faces: Array, index: Array, count: int) -> tuple[Array, Array]:
     used = np.zeros(count, np.int8)
     marks = [whole(faces, wp.int32), whole(index.reshape(-1, 3), wp.vec3i), whole(used, wp.int8)]
     wp.launch(mark_used, dim=1, inputs=[0, len(faces), *marks], device="cpu")
-    kept = np.flatnonzero(used)
-    return kept, _ranks(kept, count)
+    kept, number = np.empty(np.count_nonzero(used), np.int32), np.empty(count, np.int32)
+    inputs = [whole(used, wp.int8), whole(kept, wp.int32), whole(number, wp.int32)]
+    wp.launch(number_used, dim=1, inputs=inputs, device="cpu")
+    return kept, number
 
 
 def _thread(state: State) -> State:
@@ -147,10 +167,10 @@ def _thread(state: State) -> State:
     return replace(state, arrays={**state.arrays, **fresh}, workers=[])
 
 
-def _ranks(order: Array, count: int = 0) -> Array:
-    """At which place of `order` each number below `count` stands; -1: nowhere."""
-    ranks = np.full(max(count, len(order)), -1, np.int32)
-    ranks[order] = np.arange(len(order), dtype=np.int32)
+def _ranks(order: Array) -> Array:
+    """At which place of `order` each number stands."""
+    ranks = np.empty(len(order), np.int32)
+    launch_over(rank, len(order), [whole(order, wp.int32), whole(ranks, wp.int32)])
     return ranks
 
 
