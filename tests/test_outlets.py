@@ -54,6 +54,16 @@ def test_a_full_disk_under_stdout_is_said(command: str, ball: Path) -> None:
     assert done.stderr.startswith("error: No space left on device: where stdout goes")
 
 
+@pytest.mark.parametrize("start", [["-m", "assetpipe"], ["cli.py"]])
+def test_a_python_without_our_packages_is_told_where_they_are(start: list[str]) -> None:
+    """A checkout is tried with the system's Python first, by everybody."""
+    command = [sys.executable, "-S", *start, "inspect", "sofa.glb"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout) == (69, "")
+    assert done.stderr.startswith(f"error: {sys.executable} has no package ")
+    assert ".venv/bin/assetpipe" in done.stderr.split("hint: ")[1]
+
+
 def test_a_terminal_of_few_letters_gets_what_it_can_show(ball: Path) -> None:
     """An × is spelt there; JSON says the same in letters that everybody has."""
     plain = shell(f"assetpipe inspect {ball}", PYTHONIOENCODING="ascii")

@@ -10,7 +10,7 @@ from typing import Literal
 
 from assetpipe.api import slug
 from assetpipe.batch.estimate import estimate
-from assetpipe.batch.found import Found, find_sources, is_remote
+from assetpipe.batch.found import Found, find_sources, is_remote, suffixes
 from assetpipe.batch.plan import Item, shard
 from assetpipe.batch.remote import ALONE
 from assetpipe.config import INDEX, INDEX_RULE, SLUG, SLUG_RULE, Batch, load_config
@@ -69,7 +69,9 @@ def plan_sources(names: Sequence[str], wanted: Wanted) -> Plan:
     """The same whatever order the names come in."""
     found = sorted(set(find_sources(names)), key=lambda each: (each.asset or "", each.source, str(each)))
     if not found:
-        raise MissingFile("E_NO_SOURCES", f"{' '.join(names)}: nothing that can be read lies there")
+        readable = ", ".join(suffixes())
+        fault = f"{' '.join(names)}: nothing that can be read lies there"
+        raise MissingFile("E_NO_SOURCES", fault, hint=f"files that end with {readable} are looked for")
     items = [_told(each, wanted, (at, len(found))) for at, each in enumerate(found)]
     unique, twice = _unique(items)
     _refuse_twins(unique)

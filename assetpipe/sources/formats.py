@@ -28,9 +28,19 @@ FOREIGN = (
     (b"RIFF", "RIFF (WebP?)"),
     (b"\xabKTX 20", "KTX2"),
     (b"%PDF", "PDF"),
-    (b"<", "XML or HTML"),
+    (b"<!DOCTYPE html", "a web page"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"<", "XML"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
 )
+UNPACK = "unpack it, and name the model that is in it"
+CURES = {
+    **dict.fromkeys(("ZIP", "gzip", "bzip2", "7-Zip", "RAR"), UNPACK),
+    "a web page": "download it again: this is what the server said instead",
+    "a Git LFS pointer, not the file itself": "`git lfs pull` fetches it",
+}
+"""For whoever has the right file and needs no other export."""
 HEAD = 4096
 
 
@@ -40,10 +50,17 @@ def sniff_format(data: memoryview, name: str) -> str:
     found = _by_content(bytes(data[:HEAD]), len(data), suffix)
     if found in FORMATS and (found == suffix or suffix not in FORMATS):
         return found
-    readable = ", ".join("." + known for known in FORMATS)
+    if (suffix, found) == ("usdz", "ZIP"):
+        found = "USDZ"
     called = f"named .{suffix}, content is" if suffix in FORMATS else "content is"
-    hint = f"export it as one of {readable}" if found not in FORMATS else f"rename it to .{found} if that is what it is"
-    raise SourceError("E_FORMAT", f"{name}: {called} {_describe(found)}", hint=hint)
+    raise SourceError("E_FORMAT", f"{name}: {called} {_describe(found)}", hint=_cure(found))
+
+
+def _cure(found: str) -> str:
+    readable = ", ".join("." + known for known in FORMATS)
+    if found in FORMATS:
+        return f"rename it to .{found} if that is what it is"
+    return CURES.get(found, f"export it as one of {readable}")
 
 
 def _by_content(head: bytes, size: int, suffix: str) -> str:

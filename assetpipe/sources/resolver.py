@@ -136,7 +136,8 @@ def refuse_irregular(descriptor: int, place: str) -> int:
         return descriptor
     os.close(descriptor)
     kind = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
-    raise SourceError("E_NOT_REGULAR", f"{place}: is {kind}, not a regular file", hint="name a file")
+    hint = "name a file in it; `assetpipe batch run` takes folders" if kind == "a folder" else "name a file"
+    raise SourceError("E_NOT_REGULAR", f"{place}: is {kind}, not a regular file", hint=hint)
 
 
 def decode_data_uri(uri: str, place: str, limit: int) -> bytes:

@@ -98,6 +98,15 @@ def test_two_sources_of_one_name_are_refused(models: Path) -> None:
     assert str(models / "deep" / "chair.glb") in caught.value.message
 
 
+def test_a_folder_without_models_is_no_night_without_news(models: Path, tmp_path: Path) -> None:
+    """It is another folder than was meant, or its models are of other formats."""
+    (tmp_path / "fbx").mkdir()
+    (tmp_path / "fbx" / "chair.fbx").write_bytes(b"Kaydara FBX Binary")
+    refused = run("batch", "plan", tmp_path / "fbx", "--out", tmp_path / "plan.jsonl")
+    assert refused.code == 66
+    assert "hint: files that end with .glb, .gltf, .obj, .stl, .ply are looked for" in refused.err
+
+
 def test_names_in_any_script_are_planned(models: Path, tmp_path: Path) -> None:
     """Each a name of its own, also where all that a-z knows of them is alike; which it is, is said."""
     for number, name in enumerate(("椅子 2", "桌子 2", "🛋", "Größe")):
