@@ -7,7 +7,16 @@ import numpy as np
 from assetpipe.asset import Array, Image
 from assetpipe.textures.cache import TextureCache
 from assetpipe.textures.decode import Pixels, decode
-from assetpipe.textures.encode import MIMES, Coding, Traits, coding_for, encode, is_blended, may_lose_grain
+from assetpipe.textures.encode import (
+    MIMES,
+    SMALL_TEXELS,
+    Coding,
+    Traits,
+    coding_for,
+    encode,
+    is_blended,
+    may_lose_grain,
+)
 from assetpipe.textures.filters import Size
 from assetpipe.textures.grain import is_noise, loses_grain
 from assetpipe.textures.info import image_info
@@ -40,11 +49,12 @@ def encode_image(
     if same_size and target.format == "ktx2" and info.mime == MIMES["ktx2"]:
         return info.mime, bytes(image.data)  # what a GPU wants, in the codec that its author chose
     source = decoded(image, label, cache)
+    small = same_size and info.width * info.height <= SMALL_TEXELS
     if is_flat(source, use):
         size, same_size = target_size((1, 1), target), False  # shows the same at any size
     pixels = _resized(image, source, use, size, cache)
     key = (cache.digest(image), use, size)
-    coding = _coding(key, pixels, target, cache)
+    coding = _coding(key, pixels, target, cache, small=small)
     data = cache.fetch((*key, coding), lambda: encode(pixels, use, coding))
     mime = MIMES[coding.kind]
     may_stay = same_size and info.mime == mime and source.array.dtype == np.uint8
@@ -67,14 +77,16 @@ def estimate_image(image: Image, label: str, use: ImageUse, target: TextureTarge
     return TILES**2 * len(cache.fetch((*key, coding, "tiles"), lambda: encode(tiles, use, coding)))
 
 
-def _coding(key: tuple[str, ImageUse, Size], pixels: Pixels, target: TextureTarget, cache: TextureCache) -> Coding:
+def _coding(
+    key: tuple[str, ImageUse, Size], pixels: Pixels, target: TextureTarget, cache: TextureCache, *, small: bool = False
+) -> Coding:
     """`key`: of the pixels. What they are like is asked once, whatever the rung is."""
     _, use, _ = key
     quality = may_lose_grain(target, use)
     grainy = quality > 0 and cache.fetch((*key, "grain", quality), lambda: loses_grain(pixels, quality))
     blended = pixels.has_alpha and is_blended(use)
     noisy = blended and cache.fetch((*key, "noise"), lambda: is_noise(pixels.array[..., 3]))
-    return coding_for(target, use, pixels, Traits(grainy, noisy))
+    return coding_for(target, use, pixels, Traits(grainy, noisy, small))
 
 
 def _tiles(pixels: Pixels) -> Pixels:

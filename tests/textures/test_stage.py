@@ -224,3 +224,13 @@ def test_hidden_colour_survives_the_encoder() -> None:
     source = scene(material({"alphaMode": "BLEND"}, baseColor=0), images=[png(leaf)])
     out = encode_textures(source, target(format="webp"), TextureCache())
     assert (np.abs(pixels(out.images[0])[..., :3].astype(int) - [200, 10, 10]) <= 6).all()
+
+
+@pytest.mark.parametrize("kind", ["webp", "jpeg", "png"])
+def test_a_palette_keeps_its_colours(kind: str) -> None:
+    """Each part shows one texel of it, whatever the quality is, and mixed with its neighbours that is another colour."""
+    colours = np.random.default_rng(3).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    source = scene(material(baseColor=0), images=[png(colours)])
+    made = encode_textures(source, target(format=kind, colour_quality=50), TextureCache()).images[0]
+    np.testing.assert_array_equal(pixels(made), colours)
+    assert len(made.data) < 400
