@@ -12,8 +12,8 @@ from assetpipe.baking.materials import NORMAL
 from assetpipe.geometry import Decimated
 from assetpipe.queries.uv_raster import paint_square
 from assetpipe.rebaking.loss import normals_off
-from assetpipe.rebaking.stage import Stage
-from assetpipe.rebaking.surfaces import keys_of, mesh_scales, primitives_of, surface_of
+from assetpipe.rebaking.stage import COAT_BUMPS, Stage
+from assetpipe.rebaking.surfaces import STRAIGHT, keys_of, mesh_scales, primitives_of, surface_of
 from assetpipe.rebaking.tiles import brought_home
 from assetpipe.worn import Key
 
@@ -131,19 +131,20 @@ def _new_normals(stage: Stage, primitives: Mapping[Key, Primitive], wish: Wish) 
     if sets and any(each.textures for each in stage.materials) and not wish.always:
         if fine:
             return unbaked("UVs overlap, and in others a normal map that tiles would blur")
-        if "clearcoatNormal" in stage.maps:
+        if COAT_BUMPS in stage.maps:
             return unbaked("UVs overlap, and the bumps of its coat follow their tangents")
         return _beside(primitives, lost) or unbaked("UVs overlap")
     return Plan(stage.maps | {NORMAL}, unwrapped=True, why=f"unwrapped; {lost} baked from the source")
 
 
 def _in_set(stage: Stage, primitives: Mapping[Key, Primitive], at: int, lost: str) -> Plan | None:
-    """In the UVs that it has."""
+    """In the UVs that it has. The level gets tangents along them, so bumps of a coat that lie otherwise come along."""
     why = f"{lost} baked from the source"
+    maps = frozenset({NORMAL} if stage.coats <= {(at, STRAIGHT)} else {NORMAL, COAT_BUMPS})
     if is_unique(primitives, at):
-        return Plan(frozenset({NORMAL}), uv_set=at, why=why)
+        return Plan(maps, uv_set=at, why=why)
     if stage.repeats and is_unique(brought_home(primitives, at), at):
-        return Plan(frozenset({NORMAL}), uv_set=at, home=True, why=why)
+        return Plan(maps, uv_set=at, home=True, why=why)
     return None
 
 

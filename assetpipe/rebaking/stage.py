@@ -30,7 +30,7 @@ from assetpipe.rebaking.surfaces import (
     with_source_tangents,
 )
 from assetpipe.rebaking.tiles import repeats
-from assetpipe.slots import Laid
+from assetpipe.slots import Laid, laid
 from assetpipe.worn import NOTHING, Key, Worn, worn_by
 
 TEXELS_EACH = 8
@@ -42,7 +42,8 @@ the other."""
 FILL = 0.6
 """Of a square that charts cover."""
 POINTER, ANISOTROPY = "KHR_animation_pointer", "KHR_materials_anisotropy"
-BUMPS = frozenset({NORMAL, "clearcoatNormal"})
+COAT_BUMPS = "clearcoatNormal"
+BUMPS = frozenset({NORMAL, COAT_BUMPS})
 Way = tuple[int, Turn]
 """Which UVs, and how they are turned."""
 
@@ -78,6 +79,8 @@ class Stage:
     """Why nothing about the materials may change; "" where it may."""
     fixed: str
     """Why UVs must stay."""
+    coats: frozenset[Way]
+    """How the bumps of its coats lie."""
 
     @property
     def uv_set(self) -> int:
@@ -124,6 +127,9 @@ def stage_shape(source: Scene, worn: Worn, device: Device) -> Stage:
         repeats=all(repeats(source, material) for material in materials),
         bound=next(_bonds(source, numbers), ""),
         fixed=next((why for material in materials for why in _fixtures(material)), ""),
+        coats=frozenset(
+            way_of(laid(slot.info)) for each in materials for slot in each.textures if slot.name == COAT_BUMPS
+        ),
     )
 
 
@@ -142,8 +148,11 @@ def _way(layer: Layer, default: int) -> Way:
     if layer.kind != "normal" or coat.texture is None:
         return default, STRAIGHT
     a, b, u, c, d, v = coat.matrix
-    found = Laid(coat.uv_set, (a, b, c, d), (u, v))
-    return coat.uv_set, STRAIGHT if found.is_straight else found.turn
+    return way_of(Laid(coat.uv_set, (a, b, c, d), (u, v)))
+
+
+def way_of(found: Laid) -> Way:
+    return found.uv_set, STRAIGHT if found.is_straight else found.turn
 
 
 def _stage_way(stage: Stage, layers: Sequence[Layer], way: Way) -> Staged:

@@ -26,7 +26,7 @@ PALETTE = 256
 STRIP = 64
 SMALL_TEXELS = 32 * 32
 """Of a source, up to which it is kept exact: 3 kB at most, and often a palette, of which each part of a product shows
-one texel. Sixteen balls in colours of a palette of 8²: SSIM 0.78 in WebP at quality 85, and 0.9999 for 144 bytes more."""
+one texel. Sixteen balls in colours of one of 8²: SSIM 0.78 in WebP at quality 85, and 0.9999 for 144 bytes more."""
 LARGE_TEXELS = 2048 * 2048
 LEAST_WEBP = 30
 """Quality that libwebp manages at any size."""

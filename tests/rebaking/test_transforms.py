@@ -8,11 +8,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assetpipe.asset import Json
+from assetpipe.asset import Json, Primitive
 from assetpipe.tangents import with_tangents
-from tests.baking.scenes import degrees
-from tests.rebaking.levels import coarse, level_of, only, rebaked, scene, sheet, shown_normals, texture
+from tests.baking.scenes import decoded, degrees, shown
+from tests.rebaking.levels import coarse, level_of, only, rebaked, scene, sheet, shown_normals, surface, texture
 from tests.textures.pictures import png
+
+TILTED = png(np.full((16, 16, 3), (128 + 90, 128, 128 + 90), np.uint8))
+
+
+def flat_sheet() -> Primitive:
+    found = sheet(40)
+    flat = {
+        "POSITION": found.positions * np.array([1, 0, 1], np.float32),
+        "NORMAL": np.tile(np.array([0, 1, 0], np.float32), (len(found.positions), 1)),
+    }
+    return replace(found, attributes={**found.attributes, **flat})
 
 
 @pytest.mark.parametrize("own_tangents", [False, True])
@@ -29,21 +40,28 @@ def test_the_sources_own_normal_map_and_its_scale_are_in_the_texels(
 ) -> None:
     """normalTexture.scale and KHR_texture_transform are gone; what they showed, on top of the lost shape, is there,
     along the tangents that the file has, or those that viewers make where the picture lies."""
-    flat = sheet(40)
-    flat = replace(
-        flat,
-        attributes={
-            **flat.attributes,
-            "POSITION": flat.positions * np.array([1, 0, 1], np.float32),
-            "NORMAL": np.tile(np.array([0, 1, 0], np.float32), (len(flat.positions), 1)),
-        },
-    )
+    flat = flat_sheet()
     flat = with_tangents(flat) if own_tangents else flat
-    tilted = np.full((16, 16, 3), (128 + 90, 128, 128 + 90), np.uint8)
     info = {"index": 0, "scale": 0.5, "extensions": {"KHR_texture_transform": transform}}
-    source = scene(flat, material={"normalTexture": info}, images=(png(tilted),))
+    source = scene(flat, material={"normalTexture": info}, images=(TILTED,))
     found = rebaked(source, level_of(source, coarse()), always=True).scene
     _, info = texture(found, "normalTexture")
-    shown, _ = shown_normals(found, only(found))
+    normals, _ = shown_normals(found, only(found))
     assert info.keys() == {"index"}
-    assert degrees(shown, np.array((0.5, 1, 0) if own_tangents else tilt)).max() < 1.5
+    assert degrees(normals, np.array((0.5, 1, 0) if own_tangents else tilt)).max() < 1.5
+
+
+@pytest.mark.parametrize(("turn", "baked"), [(0.0, False), (math.pi / 2, True)])
+def test_bumps_of_a_coat_that_lie_turned_come_along(turn: float, baked: bool) -> None:
+    """The level gets tangents with its normals: a coat's map that viewers read along others is baked too, and one that
+    lies as they do keeps its picture."""
+    bumps = {"index": 0, "extensions": {"KHR_texture_transform": {"rotation": turn}}}
+    coat = {"KHR_materials_clearcoat": {"clearcoatFactor": 1.0, "clearcoatNormalTexture": bumps}}
+    source = scene(flat_sheet(), material={"extensions": coat}, images=(TILTED,))
+    found = rebaked(source, level_of(source, coarse()), always=True).scene
+    pixels, info = texture(found, "extensions", "KHR_materials_clearcoat", "clearcoatNormalTexture")
+    assert (info != bumps) == baked
+    made = surface(only(found))
+    texels = shown(made, len(pixels))
+    tilt = (0, 1, 1) if baked else (1, 1, 0)
+    assert degrees(decoded(made, pixels, texels), np.array(tilt)).max() < 1.5

@@ -228,7 +228,7 @@ def test_hidden_colour_survives_the_encoder() -> None:
 
 @pytest.mark.parametrize("kind", ["webp", "jpeg", "png"])
 def test_a_palette_keeps_its_colours(kind: str) -> None:
-    """Each part shows one texel of it, whatever the quality is, and mixed with its neighbours that is another colour."""
+    """Each part shows one texel of it, which would be another colour if it were mixed with its neighbours."""
     colours = np.random.default_rng(3).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     source = scene(material(baseColor=0), images=[png(colours)])
     made = encode_textures(source, target(format=kind, colour_quality=50), TextureCache()).images[0]
