@@ -13,8 +13,9 @@ from assetpipe.geometry import Decimated
 from assetpipe.queries.uv_raster import paint_square
 from assetpipe.rebaking.loss import normals_off
 from assetpipe.rebaking.stage import COAT_BUMPS, Stage
-from assetpipe.rebaking.surfaces import STRAIGHT, keys_of, mesh_scales, primitives_of, surface_of
+from assetpipe.rebaking.surfaces import keys_of, mesh_scales, primitives_of, surface_of
 from assetpipe.rebaking.tiles import brought_home
+from assetpipe.tangents import STRAIGHT
 from assetpipe.worn import Key
 
 REACH = 2.0

@@ -20,8 +20,6 @@ from assetpipe.queries.device import Device
 from assetpipe.rebaking.loss import LAYER
 from assetpipe.rebaking.maps import maps_of, pictures_of, unit_squares, unknown_to, uv_set_of
 from assetpipe.rebaking.surfaces import (
-    STRAIGHT,
-    Turn,
     keys_of,
     mesh_scales,
     primitives_of,
@@ -31,6 +29,7 @@ from assetpipe.rebaking.surfaces import (
 )
 from assetpipe.rebaking.tiles import repeats
 from assetpipe.slots import Laid, laid
+from assetpipe.tangents import STRAIGHT, Turn
 from assetpipe.worn import NOTHING, Key, Worn, worn_by
 
 TEXELS_EACH = 8

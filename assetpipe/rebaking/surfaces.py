@@ -14,14 +14,10 @@ import numpy as np
 from assetpipe.asset import TRIANGLES, Array, Floats, Primitive, Scene
 from assetpipe.baking import Surface
 from assetpipe.geometry.pose import Pose
-from assetpipe.tangents import with_tangents
+from assetpipe.tangents import STRAIGHT, Turn, with_tangents
 from assetpipe.transforms import placements
 from assetpipe.worn import Key, Worn, worn_by
 
-Turn = tuple[float, float, float, float]
-"""Row by row, UVs -> texture coordinates."""
-STRAIGHT: Turn = (1.0, 0.0, 0.0, 1.0)
-TURNED = "_TURNED"
 MOST_STRETCH = 4.0
 """More would look for thin things' fronts behind their backs."""
 
@@ -63,17 +59,7 @@ def with_source_tangents(
     KHR_texture_transform turns them."""
     name = f"TEXCOORD_{uv_set}"
     lacking = {key for key, each in primitives.items() if "TANGENT" not in each.attributes and name in each.attributes}
-    return {key: _along(each, name, turn) if key in lacking else each for key, each in primitives.items()}
-
-
-def _along(primitive: Primitive, name: str, turn: Turn) -> Primitive:
-    if turn == STRAIGHT:
-        return with_tangents(primitive, name)
-    uvs = primitive.attributes[name].astype(np.float64) @ np.reshape(turn, (2, 2)).T
-    turned = with_tangents(
-        replace(primitive, attributes={**primitive.attributes, TURNED: uvs.astype(np.float32)}), TURNED
-    )
-    return replace(turned, attributes={key: values for key, values in turned.attributes.items() if key != TURNED})
+    return {key: with_tangents(each, name, turn) if key in lacking else each for key, each in primitives.items()}
 
 
 def surface_of(primitives: Mapping[Key, Primitive], scales: Sequence[float]) -> Surface:

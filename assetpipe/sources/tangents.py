@@ -9,7 +9,7 @@ import numpy as np
 
 from assetpipe.asset import TRIANGLES, Material, Primitive, Scene, TextureSlot
 from assetpipe.errors import SourceError
-from assetpipe.sources.uv_sets import uv_set
+from assetpipe.slots import laid
 from assetpipe.tangents import with_tangents
 
 BENT = ("clearcoatNormal", "anisotropy")
@@ -27,7 +27,8 @@ def fill_tangents(scene: Scene) -> Scene:
             slot = bent[primitive.material] if primitive.material is not None else None
             if slot is not None and not {"NORMAL", "TANGENT"} <= primitive.attributes.keys():
                 made.append(f"/meshes/{number}/primitives/{at}")
-                primitive = with_tangents(_with_normals(primitive, made[-1]), f"TEXCOORD_{uv_set(slot.info)}")
+                how = laid(slot.info)
+                primitive = with_tangents(_with_normals(primitive, made[-1]), f"TEXCOORD_{how.uv_set}", how.turn)
             filled.append(primitive)
         meshes.append(replace(mesh, primitives=tuple(filled)))
     return replace(scene, meshes=tuple(meshes), repairs=(*scene.repairs, *_told(made))) if made else scene

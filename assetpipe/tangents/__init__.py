@@ -17,17 +17,23 @@ from assetpipe.kernels import load
 from assetpipe.rows import first_equal
 from assetpipe.tangents.kernels import mikktspace
 
-__all__ = ["corner_tangents", "with_tangents"]
+__all__ = ["STRAIGHT", "Turn", "corner_tangents", "with_tangents"]
+
+Turn = tuple[float, float, float, float]
+"""Row by row, UVs -> texture coordinates."""
+STRAIGHT: Turn = (1.0, 0.0, 0.0, 1.0)
 
 NONE = np.array([1, 0, 0, 1], np.float32)
 """Where UVs give no direction."""
 
 
-def with_tangents(primitive: Primitive, uvs: str = "TEXCOORD_0") -> Primitive:
+def with_tangents(primitive: Primitive, uvs: str = "TEXCOORD_0", turn: Turn = STRAIGHT) -> Primitive:
     """TRIANGLES with NORMAL and the UV set -> with TANGENT. Old vertices keep their numbers; where the corners at one
-    differ (mirrored UVs meet, UVs turn about a point) the others follow after them, in the order of the triangles."""
+    differ (mirrored UVs meet, UVs turn about a point) the others follow after them, in the order of the triangles.
+    `turn`: KHR_texture_transform's, for viewers make tangents where the picture lies."""
     attributes = primitive.attributes
-    tangents = corner_tangents(primitive.indices, primitive.positions, attributes["NORMAL"], attributes[uvs])
+    placed = attributes[uvs] if turn == STRAIGHT else _turned(attributes[uvs], turn)
+    tangents = corner_tangents(primitive.indices, primitive.positions, attributes["NORMAL"], placed)
     indices, source, founder = _split(primitive.indices, tangents, len(primitive.positions))
     found = np.where(founder[:, None] >= 0, tangents[founder] if len(tangents) else NONE, NONE)
     kept = {name: values[source] for name, values in attributes.items() if name != "TANGENT"}
@@ -40,6 +46,11 @@ def with_tangents(primitive: Primitive, uvs: str = "TEXCOORD_0") -> Primitive:
             for target in primitive.targets
         ),
     )
+
+
+def _turned(uvs: Floats, turn: Turn) -> Floats:
+    turned: Floats = (uvs.astype(np.float64) @ np.reshape(turn, (2, 2)).T).astype(np.float32)
+    return turned
 
 
 def corner_tangents(indices: Array, positions: Floats, normals: Floats, uvs: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,16 @@ def test_a_tangent_points_where_u_grows_and_its_side_where_the_picture_is_up(
     assert np.allclose(found.attributes["TANGENT"], [tangent] * 4)
     assert np.array_equal(found.positions, CORNERS)
     assert [line for line in scene.repairs if line.startswith("W_TANGENT /meshes/0/primitives/0")]
+
+
+@pytest.mark.parametrize(
+    ("transform", "tangent"), [({"rotation": math.pi / 2}, [0, -1, 0, 1]), ({"scale": [-1, 1]}, [-1, 0, 0, -1])]
+)
+def test_a_picture_that_is_turned_turns_its_tangents(tmp_path: Path, transform: Json, tangent: list[float]) -> None:
+    """KHR_texture_transform: viewers make tangents where the picture lies, not where the UVs do."""
+    moved = {"clearcoatNormalTexture": {"index": 0, "extensions": {"KHR_texture_transform": transform}}}
+    scene = read(tmp_path, coated(UPRIGHT, {"extensions": {"KHR_materials_clearcoat": moved}}))
+    assert np.allclose(scene.meshes[0].primitives[0].attributes["TANGENT"], [tangent] * 4, atol=1e-6)
 
 
 def test_where_mirrored_uvs_meet_a_vertex_becomes_two(tmp_path: Path) -> None:
