@@ -6,6 +6,7 @@ picture) are one patch, which moves as a whole; so what was unique stays unique,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from assetpipe.atlas.flat import applied, determinant
 from assetpipe.atlas.kernels.overlaps import label_overlaps
 from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup
 from assetpipe.groups import label_pieces
+from assetpipe.queries.uv_raster import paint
 from assetpipe.worn import Worn, worn_by
 
 Ints = NDArray[np.int32]
@@ -28,6 +30,8 @@ WINDOW = 2048
 
 FOLD = 0.002
 """Of a member's UVs may be slivers that lie over others."""
+FOLD_WINDOW = 1024
+"""The square of it are the cells in which that is looked for, of all charts together."""
 
 
 @dataclass(frozen=True)
@@ -192,12 +196,22 @@ def _frame_of_many(subject: Subject, uvs: Mapping[int, Array], faces: tuple[Ints
 
 
 def _is_folded(points: Doubles, faces: tuple[Ints, Ints]) -> bool:
-    """Whether charts are mirrored along a line within them, as halves of a product are that share a picture."""
+    """Whether charts lie on themselves: mirrored halves of a product that share a picture, turns of a thread seen from
+    its end. Each is drawn on a sheet of its own."""
     corners, chart = faces
-    a, b, c = (points[corners[:, k]] for k in range(3))
-    signed = ((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) / 2
-    front, back = (np.bincount(chart[corners[:, 0]], np.maximum(sign * signed, 0.0)) for sign in (1, -1))
-    return bool(np.minimum(front, back).sum() > FOLD * np.abs(signed).sum())
+    corners = corners[np.isfinite(points).all(axis=1)[corners].all(axis=1)]
+    of_face = _numbered(chart[corners[:, 0]])
+    low, high = np.full((2, int(of_face.max(initial=-1)) + 1, 2), np.inf)
+    for k in range(3):
+        np.minimum.at(low, of_face, points[corners[:, k]])
+        np.minimum.at(high, of_face, -points[corners[:, k]])
+    extent = -high - low
+    cell = max(math.sqrt(float(extent.prod(axis=1).sum())), float(extent.sum()) / FOLD_WINDOW) / FOLD_WINDOW
+    if not 0 < cell < math.inf:
+        return False
+    sheets = np.ceil(extent / cell).astype(np.int64) + 1
+    placed = (points[corners] - low[of_face][:, None]) / cell
+    return paint(placed, sheets, of_face).overlap > FOLD
 
 
 def _period(lookups: Sequence[Lookup]) -> tuple[int, int]:

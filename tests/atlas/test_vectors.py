@@ -113,6 +113,40 @@ def test_halves_that_share_a_colour_keep_occlusion_of_their_own() -> None:
     np.testing.assert_allclose(after["occlusion"], before["occlusion"], atol=0.03)
 
 
+def thread(turns: int = 3, steps: int = 16) -> Primitive:
+    """A ramp that winds up; the first UVs see it from above, where each turn lies on the one below and none is
+    mirrored, the second ones unrolled."""
+    along, across = (each.reshape(-1) for each in np.meshgrid(np.linspace(0, 1, turns * steps + 1), [0.0, 1.0]))
+    angle, radius = along * turns * 2 * np.pi, 0.2 + 0.25 * across
+    points = np.stack([radius * np.cos(angle), along, radius * np.sin(angle)], axis=1).astype(np.float32)
+    row = turns * steps + 1
+    a = np.arange(row - 1)
+    corners = np.stack([a, a + row, a + 1, a + 1, a + row, a + row + 1], axis=1).astype(np.uint32).reshape(-1)
+    attributes = {
+        "POSITION": points,
+        "NORMAL": np.tile(np.float32([0, 1, 0]), (len(points), 1)),
+        "TEXCOORD_0": (0.5 + points[:, [0, 2]]).astype(np.float32),
+        "TEXCOORD_1": np.stack([0.02 + 0.96 * along, 0.1 + 0.8 * across], axis=1).astype(np.float32),
+    }
+    return Primitive(4, corners, attributes, json={"material": 0})
+
+
+def test_turns_that_share_a_colour_keep_occlusion_of_their_own() -> None:
+    """What lies on itself without being mirrored does too."""
+    material = Material(
+        {
+            "occlusionTexture": {"index": 1, "texCoord": 1},
+            "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}},
+        }
+    )
+    parts, images = [thread(), quad(WHOLE, 1, at=2)], [png(cloth(64)), png(cloth(64, seed=2)), noise(64)]
+    source = scene(parts, [material, painted(2)], images)
+    result = prune(merge(source, settings(), FINE, pictures()).scene)
+    assert len(result.meshes[0].primitives) == 1
+    before, after = looks(source), looks(result)
+    np.testing.assert_allclose(after["occlusion"], before["occlusion"], atol=0.03)
+
+
 def test_halves_that_share_vectors_and_not_the_rest_keep_their_material() -> None:
     """No one plane serves both, and the note says so, also where all is to be merged."""
     source, part = folded(SECOND, normalTexture={"index": 0})
