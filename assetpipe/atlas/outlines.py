@@ -199,7 +199,7 @@ def _is_folded(points: Doubles, faces: tuple[Ints, Ints]) -> bool:
     """Whether charts lie on themselves: mirrored halves of a product that share a picture, turns of a thread seen from
     its end. Each is drawn on a sheet of its own."""
     corners, chart = faces
-    corners = corners[np.isfinite(points).all(axis=1)[corners].all(axis=1)]
+    corners = corners[np.isfinite(points[corners]).all(axis=(1, 2))]
     of_face = _numbered(chart[corners[:, 0]])
     low, high = np.full((2, int(of_face.max(initial=-1)) + 1, 2), np.inf)
     for k in range(3):

@@ -117,7 +117,7 @@ def thread(turns: int = 3, steps: int = 16) -> Primitive:
     """A ramp that winds up; the first UVs see it from above, where each turn lies on the one below and none is
     mirrored, the second ones unrolled."""
     along, across = (each.reshape(-1) for each in np.meshgrid(np.linspace(0, 1, turns * steps + 1), [0.0, 1.0]))
-    angle, radius = along * turns * 2 * np.pi, 0.2 + 0.25 * across
+    angle, radius = along * turns * 2 * np.pi, 0.2 + 0.1 * across
     points = np.stack([radius * np.cos(angle), along, radius * np.sin(angle)], axis=1).astype(np.float32)
     row = turns * steps + 1
     a = np.arange(row - 1)
