@@ -15,8 +15,10 @@ from assetpipe.config import load_config
 from assetpipe.geometry import Bounds
 from assetpipe.manifest import Manifest
 from assetpipe.quality import validate_glb
+from assetpipe.scores import outline_box
 from assetpipe.sources import open_source, read_scene
 from tests.browser import load_in_three, require_browser, require_node
+from tests.browser.likeness import compare_in_three
 from tests.conftest import NAMES
 
 MODELS = Path(__file__).parents[2] / "shared" / "models"
@@ -98,6 +100,21 @@ def test_levels_load_in_three_without_a_word(bundles: Bundles) -> None:
     for path, shown in zip(records, load_in_three(list(records), px=128), strict=True):
         assert (shown["errors"], shown["warnings"], shown["failedRequests"]) == ([], [], []), path
         assert shown["triangles"] == records[path].triangles
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [name for name in ("gadget", "lamp", "tennisracquet") if name in HERE])
+def test_previews_look_like_their_source_in_three(bundles: Bundles, tmp_path: Path, name: str) -> None:
+    """Nine materials in one sheet, glass, and strings, from six sides. Finer levels take minutes:
+    benchmarks/threejs.py."""
+    require_browser()
+    config = load_config()
+    with open_source(bundles.sources[name], config.limits) as source:
+        box = outline_box(read_scene(source, config.limits))
+    files = [bundles.sources[name], bundles[name] / "preview.glb"]
+    pair = compare_in_three(files, box, config.levels["preview"].screen_px, tmp_path, samples=1)
+    assert [shown["errors"] for shown in pair.shown] == [[], []]
+    assert pair.likeness.mean >= 0.95
 
 
 def extensions_of(scene: Scene) -> set[str]:

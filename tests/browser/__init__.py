@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from assetpipe.quality.cameras import Camera
+
 HERE = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -32,6 +34,8 @@ def load_in_three(
     out: Path | None = None,
     *,
     views: int = 1,
+    cameras: Sequence[Camera] | None = None,
+    samples: int = 1,
     px: int = 512,
     variant: str | None = None,
     time: float | None = None,
@@ -42,18 +46,28 @@ def load_in_three(
 
     `views` go round the model; `time` poses its animations at that second; with `shared_frame` the camera of the first
     file serves all, so that pictures of several levels can be compared pixel by pixel.
+
+    With parallel `cameras` the pictures are theirs instead, on nothing, each the mean of `samples` × `samples` that are
+    shifted by parts of a pixel.
     """
     options = {
         "browser": find_browser(),
         "out": str(out.resolve()) if out else None,
         "views": views,
+        "cameras": cameras and [_as_numbers(camera) for camera in cameras],
+        "samples": samples,
         "px": px,
         "variant": variant,
         "time": time,
         "sharedFrame": shared_frame,
     }
-    printed = run_script("load.mjs", json.dumps(options), *map(str, paths), seconds=300 + 60 * len(paths))
+    seconds = 300 + 60 * len(paths) * samples * samples
+    printed = run_script("load.mjs", json.dumps(options), *map(str, paths), seconds=seconds)
     return [json.loads(line) for line in printed.splitlines()]
+
+
+def _as_numbers(camera: Camera) -> dict[str, list[float]]:
+    return {name: getattr(camera, name).tolist() for name in ("eye", "right", "up", "forward")}
 
 
 def validate(path: Path) -> dict[str, Any]:

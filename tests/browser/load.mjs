@@ -1,5 +1,5 @@
 // `node load.mjs OPTIONS FILE…`: shows each model in three.js and prints one JSON line per file.
-// OPTIONS is JSON: { browser, out, views, px, variant, time, sharedFrame }. Nothing outside 127.0.0.1 is asked for.
+// OPTIONS is JSON: { browser, out, views, cameras, samples, px, variant, time, sharedFrame }. Nothing outside 127.0.0.1 is asked for.
 import { fileURLToPath } from "node:url";
 import { createReadStream, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -7,7 +7,7 @@ import { GLTFLoader } from 'three/addons/loaders/GLTFLoader.js';
 import { KTX2Loader } from 'three/addons/loaders/KTX2Loader.js';
 
 const LIBS = '/three/examples/jsm/libs/';
-const renderer = new THREE.WebGLRenderer({ antialias: true });
+const renderer = new THREE.WebGLRenderer({ antialias: true, alpha: true });
 renderer.toneMapping = THREE.NeutralToneMapping; // Khronos PBR Neutral: the colours of the shop stay what they are
 document.body.append(renderer.domElement);
 const environment = new THREE.PMREMGenerator(renderer).fromScene(new RoomEnvironment(), 0.04).texture;
@@ -18,32 +18,82 @@ const loader = new GLTFLoader()
 
 let frame = null; // the bounding sphere of the first file, for `sharedFrame`
 
-window.show = async (url, { views, px, variant, time, sharedFrame }) => {
+window.show = async (url, { views, cameras, samples, px, variant, time, sharedFrame }) => {
   const gltf = await loader.loadAsync(url);
   if (variant !== null) await selectVariant(gltf, variant);
   if (time !== null) pose(gltf, time);
   const scene = new THREE.Scene();
-  scene.background = new THREE.Color(0xf0f0f0);
   scene.environment = environment;
   scene.add(gltf.scene);
   const box = new THREE.Box3().setFromObject(gltf.scene, true);
   const sphere = box.getBoundingSphere(new THREE.Sphere());
   if (frame === null || !sharedFrame) frame = sphere;
-  const pictures = Array.from({ length: views }, (_, view) => picture(scene, frame, (view / views) * 2 * Math.PI, px));
+  const pictures = cameras
+    ? cameras.map((told) => averaged(scene, parallel(told, sphere), px, samples))
+    : Array.from({ length: views }, (_, view) => picture(scene, around(frame, (view / views) * 2 * Math.PI), px));
   const facts = { ...describe(gltf), extents: { min: box.min.toArray(), max: box.max.toArray() } };
   gltf.scene.traverse(release);
   return { facts, pictures };
 };
 
-function picture(scene, { center, radius }, turn, px) {
+function around({ center, radius }, turn) {
   const camera = new THREE.PerspectiveCamera(30, 1, radius / 100, radius * 10);
   const [azimuth, elevation] = [turn + 0.6, 0.3]; // radians: a three-quarter view from a little above
   const towards = new THREE.Vector3().setFromSphericalCoords(1, Math.PI / 2 - elevation, azimuth);
   camera.position.copy(center).addScaledVector(towards, radius / Math.sin((15 / 180) * Math.PI));
   camera.lookAt(center);
+  return camera;
+}
+
+// `right` and `up` reach from the middle of the picture to its edges, as in assetpipe/quality/cameras.py.
+function parallel({ eye, right, up, forward }, { center, radius }) {
+  const [at, x, y, z] = [eye, right, up, forward].map((numbers) => new THREE.Vector3(...numbers));
+  const [width, height, middle] = [x.length(), y.length(), center.clone().sub(at).dot(z)];
+  const camera = new THREE.OrthographicCamera(-width, width, height, -height, middle - radius, middle + radius);
+  camera.position.copy(at);
+  camera.quaternion.setFromRotationMatrix(
+    new THREE.Matrix4().makeBasis(x.normalize(), y.normalize(), z.clone().negate()),
+  );
+  return camera;
+}
+
+function draw(scene, camera, px) {
   renderer.setSize(px, px);
   renderer.render(scene, camera);
+}
+
+function picture(scene, camera, px) {
+  scene.background = new THREE.Color(0xf0f0f0);
+  draw(scene, camera, px);
   return renderer.domElement.toDataURL('image/png'); // in the task that rendered: later the buffer is empty
+}
+
+// The mean of `samples` × `samples` pictures, each shifted by a part of a pixel, on nothing: what a highlight does that is
+// finer than a pixel depends on where the pixel's one sample falls.
+function averaged(scene, camera, px, samples) {
+  const gl = renderer.getContext();
+  const [sum, bytes] = [new Float32Array(px * px * 4), new Uint8Array(px * px * 4)];
+  for (let at = 0; at < samples * samples; at++) {
+    const [x, y] = [at % samples, Math.floor(at / samples)].map((step) => (step + 0.5) / samples - 0.5);
+    camera.setViewOffset(px, px, x, y, px, px);
+    draw(scene, camera, px);
+    gl.readPixels(0, 0, px, px, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+    for (let i = 0; i < sum.length; i++) sum[i] += bytes[i];
+  }
+  return straight(sum, samples * samples, px);
+}
+
+// Premultiplied sums from the lowest row up -> PNG, straight alpha, from the highest row down.
+function straight(sum, count, px) {
+  const image = new ImageData(px, px);
+  for (let i = 0; i < sum.length; i += 4) {
+    const [alpha, to] = [sum[i + 3] / count, i + 4 * px * (px - 1 - 2 * Math.floor(i / (4 * px)))];
+    for (let c = 0; c < 3 && alpha > 0; c++) image.data[to + c] = (255 * sum[i + c]) / (count * alpha);
+    image.data[to + 3] = alpha;
+  }
+  const canvas = Object.assign(document.createElement('canvas'), { width: px, height: px });
+  canvas.getContext('2d').putImageData(image, 0, 0);
+  return canvas.toDataURL('image/png');
 }
 
 function pose(gltf, time) {
