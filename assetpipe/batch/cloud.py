@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 
 from assetpipe.batch.remote import split_url
 from assetpipe.config import Config, Publish, load_config
-from assetpipe.delivery.client import s3_client
+from assetpipe.delivery.client import region_here, s3_client
 from assetpipe.delivery.faults import explaining
 from assetpipe.errors import LimitExceeded, MissingFile
 from assetpipe.scratch import scratch
@@ -94,4 +94,4 @@ def _client(service: str, settings: Publish) -> object:
 
     patience = Config(connect_timeout=5, read_timeout=30, retries={"mode": "adaptive", "total_max_attempts": 8})
     with explaining(f"AWS {service}"):
-        return boto3.session.Session().client(service, region_name=settings.region or None, config=patience)
+        return boto3.session.Session().client(service, region_name=settings.region or region_here(), config=patience)

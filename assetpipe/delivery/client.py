@@ -120,6 +120,11 @@ def plain_client(service: str, region: str, patience: Patience = PATIENCE) -> An
     return _client(service, region or (HOME if foreign else ""), "", _config(patience, 4))
 
 
+def region_here() -> str | None:
+    """AWS_REGION, which all of AWS' tools know but botocore. Without it botocore goes on to AWS_DEFAULT_REGION."""
+    return os.environ.get("AWS_REGION") or None
+
+
 def _again(tries: int, attempts: int, response: Any, **_: object) -> float | None:
     """Seconds until the next try of what botocore gives up on: bytes that arrived damaged, and 429 (S3's likes)."""
     if response is None or attempts >= tries:
@@ -148,7 +153,7 @@ def _client(service: str, region: str, endpoint_url: str, config: ClientConfig) 
         session = Session()
         session.register_component("data_loader", _models())
         return session.create_client(
-            service, region_name=region or None, endpoint_url=endpoint_url or None, config=config
+            service, region_name=region or region_here(), endpoint_url=endpoint_url or None, config=config
         )
     except (BotoCoreError, ClientError) as error:
         raise explained(error, f"AWS {service}") from error

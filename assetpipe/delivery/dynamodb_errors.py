@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
-from assetpipe.delivery.faults import code_of
-from assetpipe.errors import AssetpipeError, MissingFile, NotPermitted, ServiceUnavailable, TryAgain
+from assetpipe.delivery.faults import NO_REGION, code_of
+from assetpipe.errors import AssetpipeError, ConfigError, MissingFile, NotPermitted, ServiceUnavailable, TryAgain
 
 PASSING = {
     "ProvisionedThroughputExceededException",
@@ -28,7 +28,7 @@ def explained(error: ClientError | BotoCoreError, table: str) -> AssetpipeError:
             "E_CATALOG_CREDENTIALS", f"{place}: no AWS credentials were found", hint="`aws configure`, or a role"
         )
     if isinstance(error, NoRegionError):
-        return NotPermitted("E_CATALOG_REGION", f"{place}: no AWS region is set", hint="set AWS_REGION")
+        return ConfigError("E_CATALOG_REGION", f"{place}: no AWS region is set", hint=NO_REGION)
     if not isinstance(error, ClientError):
         return ServiceUnavailable("E_CATALOG", f"{place}: {type(error).__name__}", hint="check the network, then again")
     code, action = code_of(error), f"dynamodb:{error.operation_name}"

@@ -62,6 +62,7 @@ NO_CREDENTIALS = (
     aws.SSOError, aws.MetadataRetrievalError,
 )  # fmt: skip
 LOG_IN = "log in (`aws sso login`, `aws configure`), name a profile (AWS_PROFILE), or give this machine a role"
+NO_REGION = "set AWS_REGION, or [publish] region"
 SECRET = re.compile(
     r"(?<=//)[^/\s@]+@|\b(?:AKIA|ASIA)[A-Z0-9]{8,}"
     r"|(?i:x-amz-(?:signature|credential|security-token)|signature|credential|authorization)\s*[=:]\s*[^\s&,]+"
@@ -156,7 +157,7 @@ def _unanswered(error: BotoCoreError, place: str) -> AssetpipeError:
     if isinstance(error, aws.ProfileNotFound):
         return ConfigError("E_STORE_PROFILE", f"{place}: {redacted(str(error))}", hint="check AWS_PROFILE")
     if isinstance(error, aws.NoRegionError | aws.InvalidRegionError):
-        return ConfigError("E_STORE_REGION", f"{place}: {redacted(str(error))}", hint="set [publish] region")
+        return ConfigError("E_STORE_REGION", f"{place}: {redacted(str(error))}", hint=NO_REGION)
     if isinstance(error, aws.SSLError):
         cure = "a proxy with a certificate of its own? AWS_CA_BUNDLE names the one to trust"
         return ServiceUnavailable("E_STORE_TLS", f"{place}: no trusted connection", hint=cure)

@@ -9,7 +9,8 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from urllib3 import HTTPResponse
 
-from assetpipe.delivery.client import PATIENCE, Patience
+from assetpipe.batch.cloud import batch_client, logs_client
+from assetpipe.delivery.client import PATIENCE, Patience, dynamodb_client
 from assetpipe.delivery.s3 import TIERED, S3Store, parse_url
 from assetpipe.errors import ConfigError, MissingFile, NotPermitted, ServiceUnavailable, UsageError
 from tests.delivery.buckets import KEY, PART, noise, opened, settings
@@ -75,6 +76,19 @@ def test_the_endpoint_comes_from_the_environment_too(moto: Server, monkeypatch: 
     """As AWS' own tools have it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto.url)
     assert S3Store.open(f"s3://{moto.bucket()}", settings()).put(item(KEY, b"glTF"))
+
+
+def test_the_region_comes_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_REGION as much as AWS_DEFAULT_REGION, which alone botocore knows; the config goes before both."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    for lost in (batch_client, dynamodb_client):
+        with pytest.raises(ConfigError, match="region") as said:
+            lost(settings())
+        assert said.value.hint == "set AWS_REGION, or [publish] region"
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    clients = (S3Store.open("s3://bucket", settings()).client, dynamodb_client(settings()), logs_client(settings()))
+    assert [client.meta.region_name for client in clients] == ["eu-west-3"] * 3
+    assert S3Store.open("s3://bucket", settings(region="eu-west-1")).client.meta.region_name == "eu-west-1"
 
 
 def test_no_bucket_is_said_by_name(server: Server) -> None:
