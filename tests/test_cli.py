@@ -6,8 +6,10 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from assetpipe import __version__
@@ -17,6 +19,14 @@ from tests.commands import run
 from tests.shapes import sphere
 
 ROOT = Path(__file__).parent.parent
+
+
+def commands(command: click.Command = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if not isinstance(command, click.Group):
+        yield path
+        return
+    for name, inner in command.commands.items():
+        yield from commands(inner, (*path, name))
 
 
 @pytest.fixture
@@ -41,6 +51,14 @@ def test_every_command_has_an_example_and_stands_in_the_readme(command: str) -> 
     assert "--json" in done.out
     assert "78 the config is bad" in done.out
     assert f"assetpipe {command} " in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("words", sorted(commands()), ids=" ".join)
+def test_help_is_written_for_people(words: tuple[str, ...]) -> None:
+    """Every option says what it is, none by the name of a type of ours or with a fraction that nobody typed."""
+    said = run(*words, "--help").out
+    assert not re.search(r"FLOAT|INTEGER|RANGE|TEXT\b|default: \d+\.0", said)
+    assert not [line for line in said.splitlines() if re.fullmatch(r"  --[a-z-]+( [A-Z]+)?", line)]
 
 
 def test_build_makes_a_bundle_and_a_second_build_does_nothing(ball: Path, tmp_path: Path) -> None:

@@ -253,8 +253,17 @@ def template(to: str, sources: str, config_file: Path | None) -> None:
 @click.option("--to", required=True, metavar="STORE", help="As it was given to submit.")
 @opt.config_file
 @click.option("--watch", is_flag=True, help="Until all jobs have ended.")
-@click.option("--every", type=opt.Number(1), default=15.0, show_default=True, help="Seconds between two looks.")
-@click.option("--lines", type=click.IntRange(0, 1000), default=10, show_default=True, help="Log lines of each failure.")
+@click.option(
+    "--every", type=opt.Number(1), default=15, show_default=True, metavar="S", help="Seconds between two looks."
+)
+@click.option(
+    "--lines",
+    type=click.IntRange(0, 1000),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Log lines of each failure.",
+)
 @opt.as_json
 def status(run: str, to: str, config_file: Path | None, **options: Any) -> None:
     """Show how far a run on AWS Batch is: failures first, then jobs and assets by state, and the cost so far.

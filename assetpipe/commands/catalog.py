@@ -37,7 +37,12 @@ def catalog() -> None:
 @category
 @click.option("--status", type=click.Choice(["live", "rolled_back"]), help="Of this status only.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many, newest first."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="At most so many, newest first.",
 )
 @opt.config_file
 @opt.as_json

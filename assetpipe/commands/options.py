@@ -73,7 +73,7 @@ _cache = click.option(
 _cache_gb = click.option(
     "--cache-gb",
     type=Number(min=0, min_open=True),
-    default=MOST_GB,
+    default=round(MOST_GB),
     show_default=True,
     metavar="N",
     help="What a cache's folder may hold; what was used least recently goes first.",
@@ -82,7 +82,7 @@ no_cache = click.option("--no-cache", is_flag=True, help="Keep nothing, take not
 deadline = click.option(
     "--deadline",
     type=Number(1),
-    default=3600.0,
+    default=3600,
     show_default=True,
     metavar="S",
     help="Seconds for one stage of an asset whose list or plan names none.",
