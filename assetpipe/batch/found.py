@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assetpipe.batch.lists import read_rows
-from assetpipe.errors import AssetpipeError, MissingFile
+from assetpipe.errors import AssetpipeError, MissingFile, SourceError
 
 LISTS = (".csv", ".jsonl")
 
@@ -90,7 +90,16 @@ def _file(path: Path, said: Mapping[str, Any] | None = None) -> Found:
     except OSError as error:
         fault = f"{path}: {(error.strerror or str(error)).lower()}"
         raise MissingFile("E_SOURCE_MISSING", fault, hint="check the path") from None
-    return Found(_absolute(path), size, **(said or {}))
+    return Found(_said(_absolute(path)), size, **(said or {}))
+
+
+def _said(path: str) -> str:
+    """Plans, orders and journals are UTF-8; old archives leave names that are not."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise SourceError("E_NAME_ENCODING", f"{path}: the name is not UTF-8", hint="rename it") from None
+    return path
 
 
 def _absolute(path: Path) -> str:

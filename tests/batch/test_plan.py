@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
@@ -105,6 +106,17 @@ def test_a_folder_without_models_is_no_night_without_news(models: Path, tmp_path
     refused = run("batch", "plan", tmp_path / "fbx", "--out", tmp_path / "plan.jsonl")
     assert refused.code == 66
     assert "hint: files that end with .glb, .gltf, .obj, .stl, .ply are looked for" in refused.err
+
+
+def test_a_name_that_is_no_utf8_is_said_before_anything_is_built(models: Path, tmp_path: Path) -> None:
+    """As archives of other times leave them: no plan and no journal could hold it."""
+    odd = Path(os.fsdecode(os.fsencode(models) + b"/caf\xe9.glb"))
+    gltf_files.write_glb(odd, *gltf_files.document(sphere(30)))
+    for command in (("plan", models, "--out", tmp_path / "plan.jsonl"), ("run", models, "--out", tmp_path / "out")):
+        refused = run("batch", *command)
+        assert refused.code == 65
+        assert "caf\\udce9.glb: the name is not UTF-8\n\nhint: rename it" in refused.err
+    assert not (tmp_path / "plan.jsonl").exists()
 
 
 def test_names_in_any_script_are_planned(models: Path, tmp_path: Path) -> None:
