@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import warp as wp
@@ -30,7 +31,7 @@ from assetpipe.geometry.kernels.pieces import drop_pieces
 from assetpipe.geometry.kernels.records import NEVER
 from assetpipe.geometry.kernels.rest import keep, take_up
 from assetpipe.geometry.kernels.state import State, as_mesh, extract
-from assetpipe.geometry.kernels.threads import ranges, side_by_side
+from assetpipe.geometry.kernels.threads import both, ranges, side_by_side
 from assetpipe.geometry.surface import Copy, Surface, Target
 from assetpipe.kernels import load
 
@@ -59,9 +60,8 @@ def collapse(surface: Surface, targets: Sequence[Target], after: Copy | None = N
         state = _descend(state, target)
         stage = max(stage, state.weighed[0])
         error = STRAY * float(np.sqrt(state.arrays["worst"][0])) / state.scale
-        copies.append(
-            Copy(extract(state, surface), error, state.drawn <= target.triangles, stage, keep(state), halfway)
-        )
+        coarse, rest = both(partial(extract, state, surface), partial(keep, state))
+        copies.append(Copy(coarse, error, state.drawn <= target.triangles, stage, rest, halfway))
         halfway = None
     return copies
 
