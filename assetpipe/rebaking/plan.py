@@ -72,7 +72,7 @@ def make_plan(level: Decimated, stage: Stage, wish: Wish) -> Plan:
     surface = surface_of(primitives, mesh_scales(level.scene))
     off = normals_off(stage.shape, surface, reach_of(level, stage))
     again = 0 < min(stage.normal_px, wish.px) <= AGAIN_PX
-    stays = Plan(why=f"normals, {OFF} degrees off, not baked: {wish.degrees:g} are worth it (bake_degrees)", off=off)
+    stays = Plan(why=f"normals, {OFF} degrees off, not baked: fewer than bake_degrees", off=off)
     if off < wish.degrees * (AGAIN if again else 1.0) and not wish.always:
         return stays
     plan = replace(_new_normals(stage, primitives, wish), off=off)
