@@ -94,7 +94,7 @@ def _ladder(lod: Lod, level: Level, config: Config, textures: TextureCache) -> L
     def encode(target: TextureTarget) -> Scene:
         return encode_textures(lod.scene, target, textures)
 
-    rungs = list(ladder(config.textures, level.texture_px, max_bytes=level.max_bytes))
+    rungs = list(ladder(config.textures, level.texture_px, screen_px=level.screen_px, max_bytes=level.max_bytes))
 
     @cache
     def estimate(rung: int) -> int:

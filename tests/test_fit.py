@@ -31,7 +31,7 @@ def level(max_bytes: int, px: int = 4096) -> Level:
 def sizes(crate: Scene, config: Config, px: int) -> list[int]:
     """What the images take on every rung, encoded in full."""
     cache = TextureCache()
-    rungs = (target for target, _ in ladder(config.textures, px))
+    rungs = (target for target, _ in ladder(config.textures, px, screen_px=px))
     return [sum(len(image.data) for image in encode_textures(crate, target, cache).images) for target in rungs]
 
 
@@ -71,7 +71,7 @@ def test_large_maps_are_encoded_in_full_only_near_the_answer(monkeypatch: pytest
 def test_an_estimate_is_near_the_truth() -> None:
     """Within a third, for a sixteenth of the pixels."""
     model, cache = crate(2048), TextureCache()
-    target = next(iter(ladder(CONFIG.textures, 2048)))[0]
+    target = next(iter(ladder(CONFIG.textures, 2048, screen_px=2160)))[0]
     truth = sum(len(image.data) for image in encode_textures(model, target, cache).images)
     assert estimate_textures(model, target, cache) == pytest.approx(truth, rel=0.34)
 

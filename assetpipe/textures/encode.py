@@ -16,9 +16,14 @@ from assetpipe.textures.target import Format, TextureTarget
 from assetpipe.textures.uses import ImageUse
 
 NEAR_LOSSLESS_FROM = 95
-GRAIN_STEP = 5
+GRAIN_STEP, MAGNIFIED_STEP = 5, 8
 """Of quality, for normal maps that would lose their grain. TennisRacquet's `high` from the front, normal maps' kB and
 SSIM: 90: 53, 0.938; 95: 131, 0.950; 98 and smart_subsample: 256, 0.962; near-lossless: 786."""
+MAGNIFIED_DATA_STEP = 5
+"""Likewise for data, whatever its grain. In three.js the racket's `high` has from six sides, by quality and kB of
+normals and data: 95, 80: 327, 0.964; 98, 80: 422, 0.969; 98, 85: 465, 0.971; without loss 0.993."""
+MOST_WEBP = 99
+"""Quality of lossy coding; 100 is larger and no better."""
 FEW_ALPHAS = 70
 """Quality at which libwebp rounds alpha to 16 values; above 75 it saves nothing. TennisRacquet's strings:
 355 kB and 209, SSIM from above at 2160 px 0.9949 and 0.9947. It would show in a gradient, which is cheap as it is."""
@@ -44,6 +49,8 @@ class Traits:
 
     grainy: bool = False
     """A normal map that gets more quality, since its grain would be lost."""
+    magnified: bool = False
+    """Data, or such a normal map, whose texels are shown larger than a pixel."""
     noisy_alpha: bool = False
     """A coverage in which few values cannot be seen."""
     small: bool = False
@@ -127,9 +134,10 @@ def _webp_options(use: ImageUse, coding: Coding) -> dict[str, Any]:
     """Chosen at equal sizes on real maps of 1024²:
 
     Effort 4 takes 2 to 3 times as long as effort 1 and saves 2 to 8 % at 4096² (effort 2 made a normal map half as
-    large again).
-    smart_subsample takes 3 times as long and at 4096² another 170 MB; saturated colour gains 1 dB, normals and packed
-    channels gain nothing.
+    large again). Effort 6 takes as long again and saves 5 to 12 % from quality 85 on; below, it costs as much quality
+    as it saves.
+    smart_subsample takes 3 times as long and at 4096² another 170 MB; saturated colour gains 1 dB, packed channels gain
+    nothing, normals only where chroma is all that is left to lose, at quality 98.
     Beyond quality 94 packed channels hit the ceiling of halved chroma (254 KB and 41.2 dB at 100), where near-lossless
     is both smaller and better (215 KB and 45.8 dB).
     """
@@ -138,10 +146,18 @@ def _webp_options(use: ImageUse, coding: Coding) -> dict[str, Any]:
         return {"effort": effort, "lossless": True}
     if quality >= NEAR_LOSSLESS_FROM and use.role != "colour":
         return {"effort": effort, "near_lossless": True, "Q": (quality - NEAR_LOSSLESS_FROM) * 20}
-    sharp = use.role == "colour" and not coding.large
-    asked = quality + GRAIN_STEP if coding.traits.grainy else quality
-    few = is_blended(use) and (quality < 75 or coding.traits.noisy_alpha)
+    traits = coding.traits
+    sharp = (use.role == "colour" or (traits.grainy and traits.magnified)) and not coding.large
+    asked = min(quality + _more_quality(traits), MOST_WEBP)
+    few = is_blended(use) and (quality < 75 or traits.noisy_alpha)
+    effort = 6 if traits.magnified and not coding.large else effort
     return {"effort": effort, "Q": asked, "alpha_q": FEW_ALPHAS if few else 100, "smart_subsample": sharp}
+
+
+def _more_quality(traits: Traits) -> int:
+    if traits.grainy:
+        return MAGNIFIED_STEP if traits.magnified else GRAIN_STEP
+    return MAGNIFIED_DATA_STEP if traits.magnified else 0
 
 
 def is_blended(use: ImageUse) -> bool:

@@ -36,17 +36,21 @@ class TextureTarget:
     asked_quality: int
     """`normal_quality` as the settings have it, on each rung."""
     power_of_two: bool
+    screen_px: int
+    """Side of the pictures that the level is for: in them the texels of smaller images are larger than a pixel."""
     dropped: frozenset[str] = frozenset()
     """Slots, by name, whose maps are left out; their materials' factors take the maps' averages."""
 
 
-def ladder(settings: Textures, px: int, *, max_bytes: int | None = None) -> Iterator[tuple[TextureTarget, str]]:
+def ladder(
+    settings: Textures, px: int, *, screen_px: int, max_bytes: int | None = None
+) -> Iterator[tuple[TextureTarget, str]]:
     """Ever smaller targets, each with the sentence that tells what it gives up: quality first, then size, then maps.
 
     The first is what the settings ask for and gives up nothing (""). Finite and monotone: the caller may bisect.
     """
     colour, normal, data = settings.colour_quality, settings.normal_quality, settings.data_quality
-    best = TextureTarget(settings.format, px, colour, normal, data, normal, settings.power_of_two)
+    best = TextureTarget(settings.format, px, colour, normal, data, normal, settings.power_of_two, screen_px)
     why = f" to stay under {max_bytes:,} bytes" if max_bytes else ""
     qualities = [best, *_lower_qualities(best, settings.min_quality)]
     sizes = [replace(qualities[-1], px=side) for side in _smaller_sides(best, settings.min_px)]

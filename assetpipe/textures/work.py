@@ -81,12 +81,14 @@ def _coding(
     key: tuple[str, ImageUse, Size], pixels: Pixels, target: TextureTarget, cache: TextureCache, *, small: bool = False
 ) -> Coding:
     """`key`: of the pixels. What they are like is asked once, whatever the rung is."""
-    _, use, _ = key
+    _, use, size = key
     quality = may_lose_grain(target, use)
     grainy = quality > 0 and cache.fetch((*key, "grain", quality), lambda: loses_grain(pixels, quality))
+    shown = target.format == "webp" and max(size) < target.screen_px
+    magnified = shown and (grainy or use.role == "data")
     blended = pixels.has_alpha and is_blended(use)
     noisy = blended and cache.fetch((*key, "noise"), lambda: is_noise(pixels.array[..., 3]))
-    return coding_for(target, use, pixels, Traits(grainy, noisy, small))
+    return coding_for(target, use, pixels, Traits(grainy, magnified, noisy, small))
 
 
 def _tiles(pixels: Pixels) -> Pixels:

@@ -53,7 +53,7 @@ def scene(*materials: Material, images: list[Image]) -> Scene:
 
 def target(**changes: Any) -> TextureTarget:
     qualities = {"colour_quality": 85, "normal_quality": 90, "data_quality": 80}
-    asked = {"format": "png", "px": 4096, **qualities, "power_of_two": True, **changes}
+    asked = {"format": "png", "px": 4096, **qualities, "power_of_two": True, "screen_px": 0, **changes}
     return TextureTarget(**{"asked_quality": asked["normal_quality"], **asked})
 
 

@@ -34,21 +34,37 @@ def weave(side: int = 256) -> Array:
     return np.stack([128 + height, 128 - height, slope], axis=-1).astype(np.uint8)
 
 
-def webp(picture: Array, quality: int) -> bytes:
+def webp(picture: Array, quality: int, **more: int) -> bytes:
     """At exactly this quality."""
-    options = {"Q": quality, "effort": 4, "keep": "none", "exact": True}
+    options = {"Q": quality, "effort": 4, "keep": "none", "exact": True, **more}
     return bytes(Pixels(picture).vips.copy(interpretation="srgb").webpsave_buffer(**options))
 
 
-def of_a_level(picture: Array, quality: int) -> bytes:
-    source = scene(material(normal=0), images=[png(picture)])
-    return encode_textures(source, target(format="webp", normal_quality=quality), TextureCache()).images[0].data
+def of_a_level(picture: Array, quality: int, screen_px: int = 0, slots: tuple[str, ...] = ("normal",)) -> bytes:
+    source = scene(material(**dict.fromkeys(slots, 0)), images=[png(picture)])
+    asked = target(format="webp", normal_quality=quality, screen_px=screen_px)
+    return encode_textures(source, asked, TextureCache()).images[0].data
 
 
 @pytest.mark.parametrize("quality", [70, 85, 90])
 def test_grain_that_would_be_smoothed_away_gets_more_quality(quality: int) -> None:
     """Five more than the settings say, at every rung of the ladder alike, so that each rung is still smaller."""
     assert of_a_level(lacquer(), quality) == webp(lacquer(), quality + 5)
+
+
+def test_grain_whose_texels_are_larger_than_a_pixel_gets_more_still() -> None:
+    """256 texels in a picture of 257 pixels."""
+    colourful = lacquer()
+    colourful[..., 2] = 150 + np.indices((256, 256)).sum(axis=0) // 8  # more than a palette has
+    assert of_a_level(colourful, 90, 257) == webp(colourful, 98, smart_subsample=True, effort=6)
+    assert of_a_level(colourful, 90, 256) == webp(colourful, 95)
+    assert of_a_level(bumps(256), 90, 257) == webp(bumps(256), 90)
+
+
+def test_data_whose_texels_are_larger_than_a_pixel_get_more() -> None:
+    packed = bumps(256)
+    assert of_a_level(packed, 90, 257, ("occlusion", "metallicRoughness")) == webp(packed, 85, effort=6)
+    assert of_a_level(packed, 90, 256, ("occlusion", "metallicRoughness")) == webp(packed, 80)
 
 
 def test_bumps_get_the_quality_that_is_set() -> None:

@@ -15,7 +15,7 @@ DEFAULTS = load_config().textures
 
 
 def rungs(px: int = 512, **changes: object) -> list[TextureTarget]:
-    return [target for target, _ in ladder(settings(**changes), px)]
+    return [target for target, _ in ladder(settings(**changes), px, screen_px=0)]
 
 
 def settings(**changes: object) -> Textures:
@@ -23,7 +23,7 @@ def settings(**changes: object) -> Textures:
 
 
 def test_the_first_rung_is_what_the_settings_ask_for() -> None:
-    first, note = next(ladder(DEFAULTS, 512))
+    first, note = next(ladder(DEFAULTS, 512, screen_px=0))
     qualities = (first.colour_quality, first.normal_quality, first.data_quality)
     assert (first.format, first.px, first.dropped) == ("webp", 512, frozenset())
     assert qualities == (DEFAULTS.colour_quality, DEFAULTS.normal_quality, DEFAULTS.data_quality)
@@ -74,7 +74,7 @@ def test_png_has_no_quality_to_give_up() -> None:
 
 
 def test_every_rung_but_the_first_says_what_it_gives_up_and_why() -> None:
-    notes = [note for _, note in ladder(DEFAULTS, 512, max_bytes=250_000)]
+    notes = [note for _, note in ladder(DEFAULTS, 512, screen_px=0, max_bytes=250_000)]
     assert notes[1] == "textures at quality 80 (colour), 85 (normals) and 75 (data) to stay under 250,000 bytes"
     assert notes[9] == "textures of at most 256 px at quality 50 to stay under 250,000 bytes"
     assert (
@@ -93,7 +93,7 @@ def test_every_rung_is_smaller_than_the_one_above(kind: str) -> None:
     )
     cache = TextureCache()
     sizes = []
-    for target, _ in ladder(settings(format=kind, min_px=16), 64):
+    for target, _ in ladder(settings(format=kind, min_px=16), 64, screen_px=0):
         out = encode_textures(source, target, cache)
         used = {slot.texture for slot in out.materials[0].textures}
         sizes.append(sum(len(out.images[index].data) for index in used))
