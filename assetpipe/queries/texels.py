@@ -90,12 +90,15 @@ def _near(x: float, wrap: int) -> float:
 
 
 @wp.func
+def turned(turn: wp.vec4, uv: wp.vec2) -> wp.vec2:
+    return wp.vec2(turn[0] * uv[0] + turn[1] * uv[1], turn[2] * uv[0] + turn[3] * uv[1])
+
+
+@wp.func
 def moved(uv: wp.vec2, turn: wp.vec4, move: wp.vec2, wrap_u: int, wrap_v: int) -> wp.vec2:
     """KHR_texture_transform: (u, v) -> (turn[0] u + turn[1] v, turn[2] u + turn[3] v) + move."""
-    return wp.vec2(
-        _near(turn[0] * uv[0] + turn[1] * uv[1] + move[0], wrap_u),
-        _near(turn[2] * uv[0] + turn[3] * uv[1] + move[1], wrap_v),
-    )
+    at = turned(turn, uv) + move
+    return wp.vec2(_near(at[0], wrap_u), _near(at[1], wrap_v))
 
 
 @wp.func

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assetpipe.asset import Json
+from assetpipe.asset import Json, Primitive
 from assetpipe.quality.render import Frame
 from tests.quality.drawing import CLAMP, GREEN, RED, colour_at, drawable, front, matt, square, texels, unlit
 from tests.shapes import sphere
@@ -62,6 +62,21 @@ def test_normal_maps_bend_the_light() -> None:
 
     assert lean(60, 128) > lean(128, 128) > lean(196, 128)
     assert lean(128, 196) > lean(128, 60)
+
+
+@pytest.mark.parametrize("transform", [{"rotation": np.pi / 2}, {"scale": [-1.0, 1.0]}])
+def test_normal_maps_lie_as_their_picture_is_turned(transform: Json) -> None:
+    """As on UVs that were turned beforehand: a quarter turn makes up of the map right, a mirror makes right left."""
+    turned, mirrored = square(), "scale" in transform
+    u, v = turned.attributes["TEXCOORD_0"].T
+    turned.attributes["TEXCOORD_0"][:] = np.stack([1 - u, v] if mirrored else [v, 1 - u], axis=1)
+    info = {"index": 0, "extensions": {"KHR_texture_transform": transform}}
+    up = texels([(60, 128, 200, 255) if mirrored else (128, 196, 200, 255)])
+
+    def lean(shape: Primitive, map_: Json) -> tuple[int, ...]:
+        return colour_at(front(drawable(shape, {**matt(), "normalTexture": map_}), texture=up), 0.5, 0.5)
+
+    assert lean(square(), info) == lean(turned, {"index": 0}) != lean(square(), {"index": 0})
 
 
 def test_metal_mirrors_and_plastic_does_not() -> None:

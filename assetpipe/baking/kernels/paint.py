@@ -11,6 +11,7 @@ from assetpipe.baking.kernels.texels import Library, Slot, look_up
 from assetpipe.kernels import EXACT
 from assetpipe.queries.frames import upon
 from assetpipe.queries.nearest import Faces, face_cross, free_way
+from assetpipe.queries.texels import turned
 
 wp.set_module_options(EXACT)
 
@@ -143,11 +144,6 @@ def _across(normals: wp.array(dtype=wp.vec3), tangents: wp.array(dtype=wp.vec4),
 
 
 @wp.func
-def _turned(turn: wp.vec4, uv: wp.vec2) -> wp.vec2:
-    return wp.vec2(turn[0] * uv[0] + turn[1] * uv[1], turn[2] * uv[0] + turn[3] * uv[1])
-
-
-@wp.func
 def _source_normal(source: Source, library: Library, face: int, w: wp.vec3, spread: float) -> wp.vec3:
     """What a viewer shows: the vertices' normal, bent by the source's own map. Vectors at the vertices are interpolated
     and made unit each by itself, as in three.js and in Khronos' sample viewer."""
@@ -168,8 +164,8 @@ def _source_normal(source: Source, library: Library, face: int, w: wp.vec3, spre
         # the image, green up.
         row = wp.min(slot.uv_set, source.uvs.shape[0] - 1)
         p, q = faces.points[j] - faces.points[i], faces.points[k] - faces.points[i]
-        u = _turned(slot.turn, source.uvs[row, j] - source.uvs[row, i])
-        v = _turned(slot.turn, source.uvs[row, k] - source.uvs[row, i])
+        u = turned(slot.turn, source.uvs[row, j] - source.uvs[row, i])
+        v = turned(slot.turn, source.uvs[row, k] - source.uvs[row, i])
         side = wp.sign(u[0] * v[1] - u[1] * v[0])
         t = (p * v[1] - q * u[1]) * side
         t = t - n * wp.dot(n, t)

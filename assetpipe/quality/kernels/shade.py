@@ -9,6 +9,7 @@ from assetpipe.quality.kernels.light import FILL, KEY, Studio, ambient, fresnel,
 from assetpipe.quality.kernels.model import Hit, Model, Paint, blocked, colour_at, uv_at, uv_stretch
 from assetpipe.quality.kernels.textures import Slot, sample
 from assetpipe.queries.frames import upon
+from assetpipe.queries.texels import turned
 
 wp.set_module_options(EXACT)
 
@@ -89,7 +90,8 @@ def _shading_normal(model: Model, hit: Hit, paint: Paint, flat: wp.vec3, spread:
     if slot.texture >= 0:
         row = wp.min(slot.uv_set, model.uvs.shape[0] - 1)
         p, q = model.points[j] - model.points[i], model.points[k] - model.points[i]
-        s, t = model.uvs[row, j] - model.uvs[row, i], model.uvs[row, k] - model.uvs[row, i]
+        s = turned(slot.turn, model.uvs[row, j] - model.uvs[row, i])
+        t = turned(slot.turn, model.uvs[row, k] - model.uvs[row, i])
         det = s[0] * t[1] - s[1] * t[0]
         if wp.abs(det) > 1.0e-12:
             along = (p * t[1] - q * s[1]) * wp.sign(det)
