@@ -1,10 +1,9 @@
-"""Hidden geometry: what goes, what must stay, and that no camera outside sees a difference."""
+"""Hidden geometry: what goes, and what must stay."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,64 +11,14 @@ import numpy as np
 import pytest
 
 import assetpipe
-from assetpipe.asset import LINES, Array, Json, Material, Mesh, Node, Primitive, Scene
+from assetpipe.asset import LINES, Json, Mesh, Node, Primitive
 from assetpipe.config import load_config
 from assetpipe.errors import ConfigError
-from assetpipe.geometry import drawn_triangles, prepare, remove_hidden
+from assetpipe.geometry import drawn_triangles, remove_hidden
 from assetpipe.geometry.hidden import drop_unseen
-from assetpipe.sources import open_source, read_scene
 from tests import shapes
-from tests.geometry.views import layers_seen
-
-MODELS = Path(__file__).parents[3] / "shared" / "models"
-REAL = [
-    path
-    for path in (
-        MODELS / "Mixer" / "glTF-Binary" / "Mixer.glb",
-        MODELS / "TennisRacquet" / "glTF" / "TennisRacquet.gltf",
-    )
-    if path.exists()
-]
-BALL = shapes.sphere(16).triangles
-GLASSES: dict[str, Json] = {
-    "blend": {"alphaMode": "BLEND"},
-    "mask": {"alphaMode": "MASK"},
-    "transmission": {"extensions": {"KHR_materials_transmission": {"transmissionFactor": 1}}},
-    "diffuse": {"extensions": {"KHR_materials_diffuse_transmission": {}}},
-}
-DOUBLE: Json = {"doubleSided": True}
-
-
-def scene(*parts: tuple[Primitive, Json], materials: tuple[Json, ...] = (), **document: object) -> Scene:
-    """Each part a mesh on a node of its own, the node with what is given."""
-    nodes = tuple(Node({"mesh": at, **node}) for at, (_, node) in enumerate(parts))
-    meshes = tuple(Mesh((primitive,)) for primitive, _ in parts)
-    whole: Json = {"asset": {"version": "2.0"}, "scene": 0, "scenes": [{"nodes": list(range(len(nodes)))}], **document}
-    return Scene(nodes, meshes, tuple(Material(each) for each in materials), json=whole)
-
-
-def ball(radius: float = 1.0, material: int | None = None) -> Primitive:
-    return shapes.sphere(16, radius, material)
-
-
-def turned(primitive: Primitive) -> Primitive:
-    """Inside out."""
-    return replace(primitive, indices=np.ascontiguousarray(primitive.indices.reshape(-1, 3)[:, ::-1]).reshape(-1))
-
-
-def left(made: Scene) -> list[int]:
-    """Triangles of each mesh."""
-    return [mesh.triangles for mesh in made.meshes]
-
-
-def open_box(size: float = 1.0, *, lid: float = 1.0) -> Primitive:
-    """Walls that are drawn on both sides and a lid over so much of the top."""
-    box = shapes.box(size, 0)
-    top = np.isclose(box.positions[box.indices.reshape(-1, 3)][:, :, 1], size / 2).all(axis=1)
-    positions = box.positions.copy()
-    corners = np.unique(box.indices.reshape(-1, 3)[top])
-    positions[corners, 0] = np.where(positions[corners, 0] > 0, size * (lid - 0.5), -size / 2)
-    return replace(box, attributes={**box.attributes, "POSITION": positions})
+from tests.geometry.nested import BALL, DOUBLE, GLASSES, ball, left, open_box, scene, turned
+from tests.geometry.views import assert_looks_the_same
 
 
 def test_a_ball_in_a_ball_goes_whole() -> None:
@@ -302,84 +251,6 @@ def test_a_scene_without_size_or_triangles_is_left_alone() -> None:
     """Scaled to nothing, or with nothing in it."""
     for made in (scene((ball(), {"scale": [0, 0, 0]})), scene((ball(), {"scale": [1, 1, 0]})), scene()):
         assert remove_hidden(made).scene is made
-
-
-def test_threads_and_their_number_change_nothing() -> None:
-    """The same arrays, whoever looks first."""
-    made = assembly(3)
-    one, many = remove_hidden(made, threads=1), remove_hidden(made, threads=5)
-    assert one.triangles == many.triangles > 0
-    for ours, theirs in zip(one.scene.meshes, many.scene.meshes, strict=True):
-        for a, b in zip(ours.primitives, theirs.primitives, strict=True):
-            assert a.indices.tobytes() == b.indices.tobytes()
-            assert a.positions.tobytes() == b.positions.tobytes()
-
-
-def assembly(seed: int) -> Scene:
-    """Two dozen shapes, some in others, some of glass, some mirrored, some with both sides drawn."""
-    rng = np.random.default_rng(seed)
-    materials: tuple[Json, ...] = ({}, {}, DOUBLE, GLASSES["blend"], {**GLASSES["mask"], **DOUBLE})
-    makers = [
-        lambda size, material: shapes.sphere(12, size, material),
-        lambda size, material: shapes.box(2 * size, material),
-        lambda size, material: shapes.torus(12, size, 0.4 * size, material),
-        lambda size, material: turned(shapes.box(1.6 * size, material)),
-    ]
-    parts = []
-    for _ in range(24):
-        part = makers[rng.integers(4)](rng.choice([0.1, 0.3, 0.6, 1.2]), int(rng.integers(5)))
-        turn = rng.normal(size=4)
-        place: Json = {
-            "translation": rng.uniform(-0.8, 0.8, 3).tolist(),
-            "rotation": (turn / np.linalg.norm(turn)).tolist(),
-            "scale": (rng.choice([-1.0, 1.0], 3) * rng.uniform(0.5, 1.2, 3)).tolist(),
-        }
-        parts.append((part, place))
-    return scene(*parts, materials=materials)
-
-
-def assert_looks_the_same(before: Scene, after: Scene, views: int = 16, px: int = 96) -> None:
-    """Every layer that a ray meets until an opaque one, to 1e-5 of the radius."""
-    one, other = layers_seen(before, views, px=px)[0], layers_seen(after, views, px=px)[0]
-    assert one[..., 1].max() > 0
-    differ = _differ(one, other)
-    assert not differ.any(), f"{differ.sum()} of {differ.size} pixels"
-
-
-def _differ(one: Array, other: Array) -> Array:
-    return (one[..., 1] != other[..., 1]) | (np.abs(one[..., 0] - other[..., 0]) > 1e-5)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_no_camera_outside_sees_a_difference(seed: int) -> None:
-    """Random assemblies from random sides, cast from the eye by other code; and much of each is gone."""
-    made = assembly(seed)
-    hidden = remove_hidden(made)
-    assert hidden.triangles > 0.1 * drawn_triangles(made)
-    assert_looks_the_same(made, hidden.scene)
-
-
-def _ready(path: Path) -> Scene:
-    config = load_config()
-    with open_source(path, config.limits) as source:
-        return prepare(read_scene(source, config.limits), config.geometry)
-
-
-@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
-def test_real_models_look_the_same(path: Path) -> None:
-    """As no one built them for this test."""
-    made = _ready(path)
-    assert_looks_the_same(made, remove_hidden(made).scene, px=160)
-
-
-@pytest.mark.parametrize("name", ["lamp", "gadget", "garment"])
-def test_samples_look_the_same(samples: Mapping[str, Path], name: str) -> None:
-    """Glass and instances; what the garment's skin moves is not touched."""
-    made = _ready(samples[name])
-    hidden = remove_hidden(made)
-    assert (hidden.triangles > 0) == (name != "garment")
-    if name != "garment":
-        assert_looks_the_same(made, hidden.scene, px=160)
 
 
 def test_a_wrong_word_is_refused_by_name(tmp_path: Path) -> None:

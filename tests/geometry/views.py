@@ -113,3 +113,15 @@ def _shoot(
                 break
         gone = gone + 2.0e-6
     picture[view, y, x] = wp.vec2(total, count)
+
+
+def assert_looks_the_same(before: Scene, after: Scene, views: int = 16, px: int = 96) -> None:
+    """Every layer that a ray meets until an opaque one, to 1e-5 of the radius."""
+    one, other = layers_seen(before, views, px=px)[0], layers_seen(after, views, px=px)[0]
+    assert one[..., 1].max() > 0
+    differ = _differ(one, other)
+    assert not differ.any(), f"{differ.sum()} of {differ.size} pixels"
+
+
+def _differ(one: Array, other: Array) -> Array:
+    return (one[..., 1] != other[..., 1]) | (np.abs(one[..., 0] - other[..., 0]) > 1e-5)
