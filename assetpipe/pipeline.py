@@ -157,7 +157,7 @@ def _encode_key(config: Config, lod: Lod, kept: Kept) -> str:
     return stage_key(
         "encode",
         lod=[lod.level, lod.notes, scene_digest(lod.scene, kept.digests)],
-        level=level.model_dump(include={"texture_px", "max_bytes"}),
+        level=level.model_dump(include={"texture_px", "screen_px", "max_bytes"}),
         textures=config.textures.model_dump(include=set(ENCODING)),
         compression=config.compression.model_dump(),
     )
