@@ -183,22 +183,23 @@ def join(m: Mesh, v: int, s: int, n: int, nu: int, x: wp.vec3d):
     r = position(m, u)
     d = r - q
     p = q + x
-    a0 = near(m, s, A0)
-    b0 = near(m, s, B0)
     a1 = near(m, s, A1)
-    b1 = near(m, s, B1)
     both = wp.int32(0)
-    if a1 >= 0 and a1 != a0 and b1 != b0:
+    if a1 >= 0 and a1 != near(m, s, A0) and near(m, s, B1) != near(m, s, B0):
         both = 1
     kv = int(get(m.kind, v))
     ku = int(get(m.kind, u))
     move_record(m, v, s, p, d)
-    if ((kv | ku) & SORT) != INNER:  # else each has one wedge, and the edge joins them
+    held = wp.int32(n)
+    held_u = wp.int32(nu)
+    if ((kv | ku) & SORT) != INNER:
         move_wedges(m, 0, s, both, x, n, nu)
         move_wedges(m, RING, s, both, x - d, n, nu)
-    join_wedges(m, a0, b0, x, d, p, n, nu)
-    if both != 0:
-        join_wedges(m, a1, b1, x, d, p, n, nu)
+    elif m.stage < 3:  # each has one wedge, and the edge joins them; see `keeps_texture`
+        held = wp.int32(0)
+        held_u = wp.int32(0)
+    for side in range(1 + both):
+        join_wedges(m, near(m, s, A0 + 2 * side), near(m, s, B0 + 2 * side), x, d, p, held, held_u)
     put(m.head, v, -1)
     end = relink(m, v, u, n, s, -1, 0, both)
     relink(m, v, u, nu, s, end, RING, both)

@@ -87,7 +87,8 @@ def is_inside(m: Mesh, base: int, n: int, low: int, high: int) -> bool:
 
 @wp.func
 def note(m: Mesh, x: int, a: int, b: int, side: int, clock: int, known: int) -> int:
-    """Enter the edge to vertex x, from wedge a to wedge b, into `near`; returns how many neighbours are known."""
+    """Enter the edge to vertex x, from wedge a to wedge b, into `near`; returns how many neighbours are known. What
+    `survey` counts there is 0 already."""
     s = get(m.slot, x) - clock
     if s < 0 or s >= known:
         put(m.slot, x, clock + known)
@@ -98,9 +99,6 @@ def note(m: Mesh, x: int, a: int, b: int, side: int, clock: int, known: int) -> 
         set_near(m, known, B0, b)
         set_near(m, known, A1, -1)
         set_near(m, known, B1, -1)
-        set_near(m, known, SHARED, 0)
-        set_near(m, known, OTHERS, 0)
-        set_near(m, known, MIXED, 0)
         set_near(m, known, side, 1)
         return known + 1
     if near(m, s, A1) < 0 and (near(m, s, A0) != a or near(m, s, B0) != b):
