@@ -39,13 +39,10 @@ DIGITS = 3
 class File:
     """A level as one tool made it."""
 
-    path: Path
+    bytes: int
+    """As it was read: the next model's file takes its place."""
     scene: Scene
     ssim: float | None
-
-    @property
-    def bytes(self) -> int:
-        return self.path.stat().st_size
 
     @property
     def cells(self) -> list[str]:
@@ -114,7 +111,7 @@ def judged(paths: Sequence[Path], source: Scene, config: Config, *, px: int) -> 
         alike = likeness(seen, pictures(scene, box, px)) if px else None
         if alike:
             say(f"{path.name} at {px} px: {', '.join(f'{view:.3f}' for view in alike.views)}")
-        yield File(path, scene, alike.mean if alike else None)
+        yield File(path.stat().st_size, scene, alike.mean if alike else None)
 
 
 def read(path: Path, config: Config) -> Scene:

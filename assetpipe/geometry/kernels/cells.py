@@ -19,6 +19,9 @@ for kind in (wp.int8, wp.int32, wp.int64, wp.float32, wp.float64, wp.vec3, wp.ve
     @wp.func_native("array.data[i] = value;")
     def put(array: wp.array(dtype=kind), i: int, value: kind): ...
 
+    @wp.func_native("__builtin_prefetch(&array.data[i]); __builtin_prefetch((const char*)(&array.data[i] + 1) - 1);")
+    def send_for(array: wp.array(dtype=kind), i: int): ...  # it will be read soon: from its first byte to its last
+
 
 @wp.func
 def ring(m: Mesh, i: int, column: int) -> int:

@@ -13,6 +13,8 @@ from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 
+mat23d = wp.types.matrix(shape=(2, 3), dtype=wp.float64)
+
 SEAM = wp.constant(wp.float64(10.0))
 RIM = wp.constant(wp.float64(1.0))
 """Weight, per squared length of its edge, of the plane that holds a curve in place (an open mesh without: rms 3.36
@@ -55,32 +57,39 @@ def add_outer(q: Quadric, g: wp.vec3d, weight: wp.float64) -> Quadric:
 
 
 @wp.func
-def stiffness(e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d) -> wp.float64:
-    """Keeps slivers from having gradients without bound."""
+def gradients(e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d) -> mat23d:
+    """Of the weights of a face's second and third corner. Slivers do not have them without bound."""
     longest = wp.dot(e1, e1) + wp.dot(e2, e2)
-    return wp.dot(normal, normal) + wp.float64(1.0e-6) * longest * longest + wp.float64(1.0e-300)
+    size = wp.dot(normal, normal) + wp.float64(1.0e-6) * longest * longest + wp.float64(1.0e-300)
+    share = wp.float64(1.0) / size
+    one = wp.cross(e2, normal) * share
+    two = wp.cross(normal, e1) * share
+    return mat23d(one[0], one[1], one[2], two[0], two[1], two[2])
 
 
 @wp.func
-def add_gradients(
-    m: Mesh, i: int, q: Quadric, e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d, area: wp.float64
-) -> Quadric:
-    """Sum the slopes of the attributes over the face in row i of the ring into its wedge, their squares into q."""
+def sum_slopes(m: Mesh, i: int, one: wp.vec3d, two: wp.vec3d, area: wp.float64) -> wp.vec3d:
+    """Sum the slopes of the attributes over the face in row i of the ring into its wedge. Returns what the squares of
+    the slopes come to: of the first gradient, of both, of the second."""
     w = ring(m, i, WEDGE)
     w1 = ring(m, i, W1)
     w2 = ring(m, i, W2)
-    stiff = wp.float64(1.0) / stiffness(e1, e2, normal)
-    along1 = wp.cross(e2, normal) * stiff
-    along2 = wp.cross(normal, e1) * stiff
+    first = wp.float64(0.0)
+    both = wp.float64(0.0)
+    second = wp.float64(0.0)
     for j in range(m.steering):
-        s = value(m, w, j)
-        g = along1 * (value(m, w1, j) - s) + along2 * (value(m, w2, j) - s)
-        q = add_outer(q, g, area * get(m.mu, j))
+        here = value(m, w, j)
+        rise = value(m, w1, j) - here
+        climb = value(m, w2, j) - here
+        risen = get(m.mu, j) * rise
+        first += risen * rise
+        both += risen * climb
+        second += get(m.mu, j) * climb * climb
+        g = (one * rise + two * climb) * area
         a = get(m.solved, w * m.steering + j)
-        for i in range(3):
-            a[i] = a[i] + wp.float32(g[i] * area)
-        put(m.solved, w * m.steering + j, a)
-    return q
+        total = wp.vec4f(a[0] + wp.float32(g[0]), a[1] + wp.float32(g[1]), a[2] + wp.float32(g[2]), a[3])
+        put(m.solved, w * m.steering + j, total)
+    return wp.vec3d(first, both, second)
 
 
 @wp.func
@@ -105,10 +114,7 @@ def average_wedges(m: Mesh, n: int, q: Quadric) -> Quadric:
 
 @wp.func
 def hold(m: Mesh, s: int, q: Quadric, e: wp.vec3d, normal: wp.vec3d) -> Quadric:
-    """q and, where the edge e to the neighbour in row s is of a curve, the plane through it at right angles to its
-    face."""
-    if not on_curve(m, s):
-        return q
+    """q and the plane through the edge e to the neighbour in row s, on a curve, at right angles to its face."""
     across = wp.cross(e, normal)
     size = wp.dot(across, across)
     if size <= wp.float64(0.0):
@@ -118,9 +124,16 @@ def hold(m: Mesh, s: int, q: Quadric, e: wp.vec3d, normal: wp.vec3d) -> Quadric:
 
 @wp.func
 def sum_planes(m: Mesh, v: int, n: int, clock: int):
+    """The sums are numbers of their own: in a struct they would go through memory with every face."""
     at = position(m, v)
     q = Quadric()
     total = wp.float64(0.0)
+    xx = wp.float64(0.0)
+    xy = wp.float64(0.0)
+    xz = wp.float64(0.0)
+    yy = wp.float64(0.0)
+    yz = wp.float64(0.0)
+    zz = wp.float64(0.0)
     for i in range(n):
         a = ring(m, i, V1)
         b = ring(m, i, V2)
@@ -130,22 +143,36 @@ def sum_planes(m: Mesh, v: int, n: int, clock: int):
         length = wp.length(normal)
         if length > wp.float64(0.0):
             area = length * wp.float64(0.5)
-            unit = normal / length
+            unit = normal * (wp.float64(1.0) / length)
             total = total + area
             w = ring(m, i, WEDGE)
             put(m.weight, w, get(m.weight, w) + wp.float32(area))
-            q = add_outer(q, unit, area)
-            q = add_gradients(m, i, q, e1, e2, normal, area)
-            q = hold(m, get(m.slot, a) - clock, q, e1, unit)
-            q = hold(m, get(m.slot, b) - clock, q, e2, unit)
+            found = gradients(e1, e2, normal)
+            g = found[0]
+            h = found[1]
+            squares = sum_slopes(m, i, g, h, area)
+            gs = g * squares[0] + h * squares[1]
+            hs = g * squares[1] + h * squares[2]
+            xx += (unit[0] * unit[0] + g[0] * gs[0] + h[0] * hs[0]) * area
+            xy += (unit[0] * unit[1] + g[0] * gs[1] + h[0] * hs[1]) * area
+            xz += (unit[0] * unit[2] + g[0] * gs[2] + h[0] * hs[2]) * area
+            yy += (unit[1] * unit[1] + g[1] * gs[1] + h[1] * hs[1]) * area
+            yz += (unit[1] * unit[2] + g[1] * gs[2] + h[1] * hs[2]) * area
+            zz += (unit[2] * unit[2] + g[2] * gs[2] + h[2] * hs[2]) * area
+            row = get(m.slot, a) - clock
+            if on_curve(m, row):
+                q = hold(m, row, q, e1, unit)
+            row = get(m.slot, b) - clock
+            if on_curve(m, row):
+                q = hold(m, row, q, e2, unit)
     q = average_wedges(m, n, q)
     r = get(m.record, v)
-    r[3] = wp.float32(q.xx)
-    r[4] = wp.float32(q.xy)
-    r[5] = wp.float32(q.xz)
-    r[6] = wp.float32(q.yy)
-    r[7] = wp.float32(q.yz)
-    r[8] = wp.float32(q.zz)
+    r[3] = wp.float32(q.xx + xx)
+    r[4] = wp.float32(q.xy + xy)
+    r[5] = wp.float32(q.xz + xz)
+    r[6] = wp.float32(q.yy + yy)
+    r[7] = wp.float32(q.yz + yz)
+    r[8] = wp.float32(q.zz + zz)
     r[AREA] = wp.float32(total)
     put(m.record, v, r)
 

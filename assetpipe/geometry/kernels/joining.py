@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import get, near, put, ring
+from assetpipe.geometry.kernels.cells import get, near, put, ring, send_for
 from assetpipe.geometry.kernels.charts import texture
 from assetpipe.geometry.kernels.quadrics import error_at, joined, position, slope, times, value
 from assetpipe.geometry.kernels.records import (
@@ -189,6 +189,8 @@ def join(m: Mesh, v: int, s: int, n: int, nu: int, x: wp.vec3d):
         both = 1
     kv = int(get(m.kind, v))
     ku = int(get(m.kind, u))
+    send_for(m.places, get(m.place, get(m.seed, near(m, s, A0))))
+    send_for(m.places, get(m.place, get(m.seed, near(m, s, B0))))
     move_record(m, v, s, p, d)
     held = wp.int32(n)
     held_u = wp.int32(nu)

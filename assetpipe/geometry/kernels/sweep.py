@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import choice, get, near, put, set_choice
+from assetpipe.geometry.kernels.cells import choice, get, near, put, send_for, set_choice
 from assetpipe.geometry.kernels.fitting import OUTSIDE, YES, fits
 from assetpipe.geometry.kernels.joining import join
 from assetpipe.geometry.kernels.quadrics import plan
-from assetpipe.geometry.kernels.records import DEAD, LATER, NEVER, RING, VERTEX, WAITING, Mesh
+from assetpipe.geometry.kernels.records import A0, B0, DEAD, LATER, NEVER, RING, VERTEX, WAITING, Mesh
 from assetpipe.geometry.kernels.rings import gather, is_inside, kind_of, neighbours
 from assetpipe.kernels import WHOLE
 
@@ -26,6 +26,11 @@ def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64) -> w
     when it was by the stage (its surroundings may change that), a later one when it was by the gate (they hardly will).
     """
     again = wp.min(wp.float64(NEVER), wp.float64(DEAD))  # a copy: Warp would write into the constant itself
+    for s in range(k):
+        if near(m, s, VERTEX) > v:
+            send_for(m.record, near(m, s, VERTEX))
+            send_for(m.solved, near(m, s, B0) * m.steering)
+            send_for(m.solved, (near(m, s, B0) + 1) * m.steering - 1)
     for s in range(k):
         set_choice(m, s, 3, wp.float64(DEAD))
         if near(m, s, VERTEX) > v:
@@ -67,6 +72,8 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, low: int, hi
             key = wp.min(key, cost)
             break
         x = wp.vec3d(choice(m, best, 0), choice(m, best, 1), choice(m, best, 2))
+        send_for(m.place, get(m.seed, near(m, best, A0)))
+        send_for(m.place, get(m.seed, near(m, best, B0)))
         nu = gather(m, near(m, best, VERTEX), RING, RING)
         answer = fits(m, v, best, n, nu, k, clock, x, low, high)
         if answer == YES:
