@@ -1,6 +1,6 @@
 """Source -> Carved: the levels' shapes and materials, measured, before their pictures are encoded.
 
-read ─ prepare ─ remove hidden ─ merge materials ─ decimate ─ rebake
+read ─ prepare ─ remove hidden ─ merge materials ─ decimate ─ rebake ─ occlude
 
 What takes long is kept (`stages/`), under all that it follows from: whoever changes a stage's settings changes its key
 here. What leads to the same scene as before, by whatever settings, is not decimated again.
@@ -35,7 +35,7 @@ from assetpipe.log import Event, Kind, Report, silent
 from assetpipe.manifest import SourceRecord
 from assetpipe.quality.silhouettes import Overlap
 from assetpipe.queries.device import Choice, pick, told
-from assetpipe.rebaking import Asked, rebake
+from assetpipe.rebaking import Asked, AskedOcclusion, occlude, rebake
 from assetpipe.records import source_record
 from assetpipe.scores import as_shipped, keep_outlines
 from assetpipe.sources import Source, read_scene, recall
@@ -126,7 +126,7 @@ def _carve(job: Job, source: Source, textures: TextureCache, kept: Kept) -> Carv
             raise _OtherScene
         return merged()[1]
 
-    decimated = _rebaked(job, prepared, scene, textures, kept)
+    decimated = _occluded(job, prepared, scene, textures, kept)
     lods = [
         _lod(job, name, each, each.deviation.max / pixel(level, prepared.bounds))
         for (name, level), each in zip(levels, decimated, strict=True)
@@ -240,8 +240,7 @@ def _rebaked(
     levels, settings = _decimated(job, prepared, scene, kept), job.config.textures
     if settings.bake == "never":
         return levels
-    sides = [level.texture_px for _, level in job.config.fine_to_coarse]
-    pixels = [coarsest_pixel(level, prepared.bounds) for _, level in job.config.fine_to_coarse]
+    sides, pixels = _screens(job, prepared)
     asked = Asked(settings.bake == "always", settings.bake_degrees, sides, pick(job.device), pixels)
     made_from = [prepared.scene, decimated_digest(levels, kept.digests)] if kept.shelf else []
     key = stage_key("rebake", of=made_from, asked=[asked.always, asked.degrees, sides, pixels, told(asked.device)])
@@ -252,6 +251,31 @@ def _rebaked(
         return rebake(own, levels, asked, textures)
 
     return kept.through(key, make, rebaked_codec(levels))
+
+
+def _occluded(
+    job: Job, prepared: Prepared, scene: Callable[[], Scene], textures: TextureCache, kept: Kept
+) -> Sequence[Decimated]:
+    """Rebaked before."""
+    levels = _rebaked(job, prepared, scene, textures, kept)
+    if not job.config.textures.bake_occlusion:
+        return levels
+    asked = AskedOcclusion(*_screens(job, prepared), pick(job.device))
+    made_from = [prepared.scene, decimated_digest(levels, kept.digests)] if kept.shelf else []
+    key = stage_key("occlude", of=made_from, asked=[asked.px, asked.pixels, told(asked.device)])
+
+    def make() -> Sequence[Decimated]:
+        own = scene()
+        job.say("step", "baking ambient occlusion", 0.37)
+        return occlude(own, levels, asked, textures)
+
+    return kept.through(key, make, rebaked_codec(levels))
+
+
+def _screens(job: Job, prepared: Prepared) -> tuple[list[int], list[float]]:
+    """Of the levels: sides of their pictures, and metres that a pixel spans."""
+    levels = [level for _, level in job.config.fine_to_coarse]
+    return [level.texture_px for level in levels], [coarsest_pixel(level, prepared.bounds) for level in levels]
 
 
 def _lod(job: Job, name: str, decimated: Decimated, strays_px: float) -> Lod:

@@ -61,6 +61,7 @@ class Textures(Settings):
     atlas_loss: Annotated[float, Field(ge=1)]
     bake: Literal["auto", "always", "never"]
     bake_degrees: Annotated[float, Field(ge=0)]
+    bake_occlusion: bool
     format: Literal["webp", "jpeg", "png", "ktx2"]
     colour_quality: Quality
     normal_quality: Quality

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from assetpipe.asset import TRIANGLES, Array, Floats, Primitive, Scene
+from assetpipe.baking.occlusion import has_baked, without_occlusion
 from assetpipe.geometry.pose import Pose
 from assetpipe.quality.drawables import REPEAT, Drawable, Texture
 from assetpipe.quality.poster import render_poster
@@ -20,7 +21,8 @@ MANY = 2_000
 
 
 def make_poster(scene: Scene) -> bytes:
-    """A square WebP of the scene at rest, transparent about it."""
+    """A square WebP of the scene at rest, transparent about it. Shadows are cast: baked ones would darken twice."""
+    scene = without_occlusion(scene) if has_baked(scene) else scene
     return render_poster(list(drawables(scene)), textures(scene), POSTER_PX)
 
 

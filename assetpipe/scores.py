@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assetpipe.asset import TRIANGLES, Mesh, Scene
+from assetpipe.baking.occlusion import has_baked, without_occlusion
 from assetpipe.config import Compression
 from assetpipe.container.grid import Grid, position_grids
 from assetpipe.geometry.pose import Pose
@@ -56,7 +57,10 @@ def silhouette_iou(source: Scene, level: Scene, px: int) -> Overlap:
 
 def picture_ssim(source: Scene, level: Scene, px: int) -> Likeness:
     """Structural similarity under neutral light. Six pairs of pictures take a minute or two of CPU from 1024 px on, and
-    textures as large as the source's: not for every build."""
+    textures as large as the source's: not for every build. What `bake_occlusion` has added to a level was asked for and
+    is no likeness: neither is drawn with occlusion then."""
+    if has_baked(level):
+        source, level = without_occlusion(source), without_occlusion(level)
     box = outline_box(source)
     return likeness(pictures(source, box, px), pictures(level, box, px))
 

@@ -63,6 +63,7 @@ def test_a_level_of_ones_own_is_added(tmp_path: Path) -> None:
         ("[texturs]\nformat = 'png'\n", "unknown key texturs", "did you mean textures?"),
         ("[textures]\nformat = 'gif'\n", "textures.format = 'gif'", "default.toml"),
         ("[textures]\ncolour_quality = 101\n", "textures.colour_quality = 101", "default.toml"),
+        ("[textures]\nbake_occlusion = 'yes'\n", "textures.bake_occlusion = 'yes'", "default.toml"),
         ("[textures]\ncolour_quality = '90'\n", "textures.colour_quality = '90'", "default.toml"),
         ("[levels.preview]\nmax_triangles = 900000\n", "levels.preview.max_triangles = 900000 is more than", "default"),
         (

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from assetpipe.asset import Floats
 from assetpipe.baking.cells import Piece, sort_into_cells
 from assetpipe.baking.gutter import BAND, fill_gutters
-from assetpipe.baking.kernels import cast, paint
+from assetpipe.baking.kernels import cast, paint, sky
 from assetpipe.baking.kernels.level import NOBODY, Tile
 from assetpipe.baking.kernels.spread import SPAN
+from assetpipe.baking.sky import make_sky
 from assetpipe.baking.staging import Staged, StagedLayer, stage_level
-from assetpipe.baking.surface import Baked, BakeRequest, Bytes, Occlusion, Surface
+from assetpipe.baking.surface import Baked, BakeRequest, Bytes, Surface
 from assetpipe.queries.device import Device
 
 TILE = {"cpu": 128, "cuda": 1024}
@@ -37,10 +37,9 @@ TOUCHES = math.sqrt(0.5)
 """texels: a triangle that comes no nearer to a texel's middle does not touch it"""
 MANY = 32
 """triangles in a texel from which one sample is not enough"""
-ORM = "occlusionRoughnessMetallic"
+OCCLUSION = "occlusion"
 FLAT = (128, 128, 255)
 CHANNELS = "rgba"
-GOLDEN_ANGLE = math.radians(137.50776405003785)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +54,14 @@ class Work:
     painters: Sequence[tuple[Any, Any, Any]]
     """kernel, Library, Target, in the order of the layers"""
     sky: tuple[Any, Any] | None
-    """Sky and Target of the ambient occlusion"""
+    """Sky and texels of the ambient occlusion"""
     coverage: Any
 
 
 def bake(source: Staged, level: Surface, request: BakeRequest) -> Baked:
     """The same bytes on a CPU whatever the number of threads."""
     samples = request.samples or samples_for(source, level, request)
-    layers = [each for each in source.layers if each.layer.map in request.maps or not request.maps]
+    layers = [] if request.occlusion else _layers(source, request)
     if (level.normals is None or level.tangents is None) and any(each.layer.kind == "normal" for each in layers):
         raise ValueError("a level without normals and tangents has no frame to bake a normal map into")
     maps = _empty_maps(layers, request, source.device)
@@ -78,12 +77,13 @@ def bake(source: Staged, level: Surface, request: BakeRequest) -> Baked:
         samples=samples,
         pairs=wp.array(cells.pairs, dtype=wp.vec3i, device=source.device),
         painters=[_painter(each, maps[each.layer.map]) for each in layers],
-        sky=_sky(request.occlusion, maps, source),
+        sky=(make_sky(request.occlusion, source), maps[OCCLUSION]) if request.occlusion else None,
         coverage=coverage,
     )
     with ThreadPoolExecutor(_threads(request, source.device)) as pool:
         counts = list(pool.map(lambda piece: _bake_tile(work, piece, tile), cells.pieces))
-        fill_gutters(list(maps.values()), coverage, request.gutter, _in_bands(pool, source.device))
+        if coverage.numpy().any():
+            fill_gutters(list(maps.values()), coverage, request.gutter, _in_bands(pool, source.device))
     seen, missed = np.sum([[0, 0], *counts], axis=0)
     made = {name: texels.numpy() for name, texels in maps.items()}
     return Baked(made, coverage.numpy(), float(missed / seen) if seen else 0.0, samples)
@@ -115,7 +115,7 @@ def _bake_tile(work: Work, piece: Piece, size: int) -> Sequence[int]:
     for kernel, library, target in work.painters:
         wp.launch(kernel, texels, [work.level, tile, work.source, library, owners, hits, target], device=device)
     if work.sky:
-        wp.launch(paint.shadow, texels, [tile, work.source, hits, *work.sky], device=device)
+        wp.launch(sky.shadow, texels, [tile, work.source, hits, *work.sky], device=device)
     wp.launch(paint.mark, texels, [tile, hits, work.coverage], device=device)
     found: Sequence[int] = missed.numpy().tolist()
     return found
@@ -129,13 +129,19 @@ def _tile(piece: Piece, size: int, work: Work) -> Any:
     return tile
 
 
+def _layers(source: Staged, request: BakeRequest) -> list[StagedLayer]:
+    return [each for each in source.layers if each.layer.map in request.maps or not request.maps]
+
+
 def _empty_maps(layers: Sequence[StagedLayer], request: BakeRequest, device: Device) -> Mapping[str, Any]:
     """In the order of the layers. What nothing is said about is white, and flat."""
     found = {}
-    kinds = {each.layer.map: each.layer.kind for each in layers} | ({ORM: "data"} if request.occlusion else {})
-    for name, kind in kinds.items():
+    if request.occlusion:
+        blank: Bytes = np.full((request.px, request.px, 1), 255, np.uint8)
+        found[OCCLUSION] = wp.array(blank, dtype=wp.uint8, device=device, copy=False)
+    for name, kind in {each.layer.map: each.layer.kind for each in layers}.items():
         channels = 4 if any("a" in each.layer.channels for each in layers if each.layer.map == name) else 3
-        blank: Bytes = np.full((request.px, request.px, channels), 255, np.uint8)
+        blank = np.full((request.px, request.px, channels), 255, np.uint8)
         blank[..., :3] = FLAT if kind == "normal" else 255
         found[name] = wp.array(blank, dtype=wp.uint8, device=device, copy=False)
     return found
@@ -153,28 +159,6 @@ def _target(texels: Any, channels: str, code: Any) -> Any:
     target.texels, target.code = texels, code
     target.channels = sum(1 << CHANNELS.index(channel) for channel in channels)
     return target
-
-
-def _sky(asked: Occlusion | None, maps: Mapping[str, Any], source: Staged) -> tuple[Any, Any] | None:
-    if asked is None:
-        return None
-    sky = paint.Sky()
-    sky.towards = wp.array(_hemisphere(asked.rays), dtype=wp.vec3, device=source.device)
-    angles = [2 * math.pi * (at * 7 % 16) / 16 for at in range(16)]
-    turns = np.array([(math.cos(angle), math.sin(angle)) for angle in angles], np.float32)
-    sky.turns = wp.array(turns, dtype=wp.vec2, device=source.device)
-    sky.reach, sky.step = asked.reach * source.size, 2e-5 * source.size
-    return sky, _target(maps[ORM], "r", wp.zeros(1, dtype=wp.uint8, device=source.device))
-
-
-def _hemisphere(count: int) -> Floats:
-    """(count, 3) cosine-weighted about +Z: sunflower seeds on a disc, lifted to the sphere."""
-    radius = [math.sqrt((at + 0.5) / count) for at in range(count)]
-    seeds = [
-        (r * math.cos(at * GOLDEN_ANGLE), r * math.sin(at * GOLDEN_ANGLE), math.sqrt(1 - r * r))
-        for at, r in enumerate(radius)
-    ]
-    return np.array(seeds, np.float32)
 
 
 def _threads(request: BakeRequest, device: Device) -> int:

@@ -36,6 +36,8 @@ class Surface:
     """(n, 3) or (n, 4) linear"""
     materials: Array | None = None
     """(f,) rows of each layer's coats; None: 0"""
+    two_sided: Array | None = None
+    """(f,) whether both sides of a source's face are drawn; None: none. Ambient occlusion asks."""
     parts: Array | None = None
     """(f,) a level's triangle meets those of its own part alone (a button never leaves its colour on the cloth below);
     None: 0"""
@@ -50,7 +52,7 @@ class Surface:
         by_vertex = [self.normals, self.tangents, self.colours, *self.uvs.values()]
         assert int(self.indices.max(initial=0)) < max(count, 1), "indices beyond the positions"
         assert all(values is None or len(values) == count for values in by_vertex), "attributes of different lengths"
-        for rows in (self.materials, self.parts):
+        for rows in (self.materials, self.two_sided, self.parts):
             assert rows is None or len(rows) == self.triangles, "not one row for each triangle"
             assert rows is None or int(rows.min(initial=0)) >= 0, "a row below 0"
 
@@ -110,24 +112,27 @@ class BakeRequest:
     gutter: int = 8
     """texels about each chart that take its edge's value; beyond, the maps fade into their surroundings"""
     occlusion: Occlusion | None = None
+    """Instead of the layers' maps."""
     threads: int = 0
     """on the CPU; 0: one per core. Changes no byte."""
 
 
 @dataclass(frozen=True)
 class Occlusion:
-    """Ambient occlusion from the source's own shape, into the red of `occlusionRoughnessMetallic`: the darker of what
-    is cast and what the source's map says."""
+    """Ambient occlusion from the source's own shape, into `occlusion`, a map of one channel: how much of the sky about
+    a place is open. What is met counts the less the farther away it is. A sheet that is drawn from both sides has the
+    shade of the one that is seen; what nobody can see takes its neighbours'."""
 
     rays: int = 64
-    reach: float = 0.1
+    reach: float = 0.25
     """of the source's largest extent: nothing farther darkens"""
 
 
 @dataclass(frozen=True, eq=False)
 class Baked:
     maps: Mapping[str, Bytes]
-    """map -> (px, px, 3 or 4): colours as sRGB, red first; alpha only in `baseColor` and where a layer asks for it"""
+    """map -> (px, px, 3 or 4): colours as sRGB, red first; alpha only in `baseColor` and where a layer asks for it;
+    `occlusion` (px, px, 1)"""
     coverage: Bytes
     """(px, px): 1 where a triangle of the level shows the texel and the source was met"""
     misses: float

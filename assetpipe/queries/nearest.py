@@ -208,19 +208,3 @@ def nearest_to(faces: Faces, p: wp.vec3, d: wp.vec3, reach: float, part: int) ->
             return best
         ball = ball * 4.0
     return best
-
-
-@wp.func
-def free_way(faces: Faces, p: wp.vec3, d: wp.vec3, reach: float) -> float:
-    """How far a ray goes before it meets any face from either side, as a share of `reach`; 1: nothing is met."""
-    query = wp.bvh_query_ray(faces.bvh, p, d)
-    nearest = wp.float32(reach)
-    face = wp.int32(0)
-    while wp.bvh_query_next(query, face, nearest):
-        met = cross_line(faces, face, p, d)
-        if met.face < 0:
-            met = cross_line(faces, face, p, -d)
-            met.distance = -met.distance
-        if met.face >= 0 and met.distance >= 0.0 and met.distance < nearest:
-            nearest = met.distance
-    return nearest / reach

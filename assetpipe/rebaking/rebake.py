@@ -9,25 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from assetpipe.asset import Array, Json, Material, Mesh, Primitive, Scene
+from assetpipe.asset import Array, Primitive, Scene
 from assetpipe.baking import BakeRequest, Staged, Surface, bake
 from assetpipe.baking.materials import BASE_COLOUR, NORMAL
 from assetpipe.geometry import Decimated, drop_morphs
 from assetpipe.geometry.morphs import has_morphs
-from assetpipe.geometry.unwrap import Unwrapped, Unwrapping, unwrap
+from assetpipe.geometry.unwrap import Unwrapping, unwrap
 from assetpipe.lossless import lossless
 from assetpipe.queries.device import Device
-from assetpipe.rebaking.gutters import gutter
+from assetpipe.rebaking.dressing import SAMPLER, shown, with_material, with_own_materials, with_primitives, with_set
+from assetpipe.rebaking.gutters import area, gutter
 from assetpipe.rebaking.maps import dress, with_maps, with_pictures
 from assetpipe.rebaking.plan import Plan, Wish, make_plan, reach_of, sentences
 from assetpipe.rebaking.stage import Stage, stage_maps, stage_shape
 from assetpipe.rebaking.surfaces import keys_of, mesh_scales, primitives_of, surface_of, with_new_tangents
 from assetpipe.rebaking.tiles import brought_home
 from assetpipe.textures import TextureCache
-from assetpipe.worn import NOTHING, Key, Worn, dressed, worn_by
-
-SAMPLER: Json = {"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}
+from assetpipe.worn import NOTHING
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def rebake(source: Scene, levels: Sequence[Decimated], asked: Asked, cache: Text
     said: dict[int, list[tuple[str, Plan]]] = {at: [] for at in range(len(made))}
     changed = [at for at, level in enumerate(levels) if level.deviation.max or asked.always]
     for stood, own in _as_levels_stand(source, levels, changed):
-        for worn in _shown(stood):
+        for worn in shown(stood):
             stage = stage_shape(stood, worn, asked.device)
             wishes = {at: Wish(asked.always, asked.degrees, asked.px[at]) for at in own}
             plans = {at: make_plan(made[at], stage, wish) for at, wish in wishes.items()}
@@ -89,11 +89,6 @@ def _noted(level: Decimated, notes: tuple[str, ...]) -> Decimated:
     return replace(level, notes=(*level.notes, *notes)) if notes else level
 
 
-def _shown(scene: Scene) -> list[Worn]:
-    found = worn_by(scene)
-    return sorted({worn for (mesh, at), worn in found.items() if scene.meshes[mesh].primitives[at].triangles})
-
-
 @dataclass(frozen=True, eq=False)
 class Baking:
     """What a stage's levels are baked from."""
@@ -111,11 +106,12 @@ def _rebaked(level: Decimated, baking: Baking, plan: Plan, px: int, pixel: float
         return level
     scene, numbers = with_own_materials(level.scene, stage.worn)
     side = min(px, stage.new_px if plan.unwrapped else stage.own_px)
-    apart = gutter(surface_of(primitives_of(scene, keys_of(scene, numbers)), mesh_scales(scene)), side, pixel)
+    shown_area = area(surface_of(primitives_of(scene, keys_of(scene, numbers)), mesh_scales(scene)))
+    apart = gutter(shown_area, side, pixel)
     if plan.unwrapped:
         among: frozenset[int | None] = frozenset({None if numbers[0] == NOTHING else numbers[0]})
         found = unwrap(scene, Unwrapping(side, apart, replaces=True, materials=among))
-        scene, notes = _with_set(scene, found, plan.uv_set), (*notes, *found.notes)
+        scene, notes = with_set(scene, found, plan.uv_set), (*notes, *found.notes)
     own = primitives_of(scene, keys_of(scene, numbers))
     primitives = with_new_tangents(brought_home(own, plan.uv_set) if plan.home else own, plan.uv_set)
     names = [{name: own[name] for name in own if name in plan.maps} for own in baking.names]
@@ -124,10 +120,11 @@ def _rebaked(level: Decimated, baking: Baking, plan: Plan, px: int, pixel: float
     baked = _baked(baking, surface_of(primitives, mesh_scales(scene)), request)
     pictures = {name: lossless(texels, f"baked {name}") for name, texels in sorted(baked.items())}
     scene, textures = with_pictures(scene, pictures, SAMPLER)
-    shown = {key: _bare(each) if BASE_COLOUR in plan.maps else each for key, each in primitives.items()}
-    scene = _with_primitives(scene, shown)
+    bare = {key: _bare(each) if BASE_COLOUR in plan.maps else each for key, each in primitives.items()}
+    scene = with_primitives(scene, bare)
     for number, named in zip(dict.fromkeys(numbers), names, strict=True):
-        scene = _with_material(scene, number, {name: textures[made] for name, made in named.items()}, plan.uv_set)
+        maps_made = {name: textures[made] for name, made in named.items()}
+        scene = with_material(scene, number, partial(with_maps, maps=maps_made, uv_set=plan.uv_set))
     return replace(level, scene=scene, notes=notes)
 
 
@@ -136,68 +133,8 @@ def _baked(baking: Baking, level: Surface, request: BakeRequest) -> dict[str, Ar
     return {name: texels for each in asked for name, texels in bake(each, level, request).maps.items()}
 
 
-def _with_set(scene: Scene, found: Unwrapped, uv_set: int) -> Scene:
-    """The new UVs as the set that was asked for, those that there were as they were."""
-    if uv_set == 0:
-        return found.scene
-    made = {}
-    for (mesh, at), source in found.sources.items():
-        new, old = (each.meshes[mesh].primitives[at] for each in (found.scene, scene))
-        sets = {"TEXCOORD_0": old.attributes["TEXCOORD_0"][source], f"TEXCOORD_{uv_set}": new.attributes["TEXCOORD_0"]}
-        made[mesh, at] = replace(new, attributes={**new.attributes, **sets})
-    return _with_primitives(found.scene, made)
-
-
 def _bare(primitive: Primitive) -> Primitive:
     """Without what the new base colour holds."""
     kept = {name: values for name, values in primitive.attributes.items() if name != "COLOR_0"}
     targets = tuple({name: each[name] for name in each if name != "COLOR_0"} for each in primitive.targets)
     return replace(primitive, attributes=kept, targets=targets)
-
-
-def _with_primitives(scene: Scene, made: Mapping[Key, Primitive]) -> Scene:
-    meshes: list[Mesh] = []
-    for at, mesh in enumerate(scene.meshes):
-        own = tuple(made.get((at, number), each) for number, each in enumerate(mesh.primitives))
-        meshes.append(replace(mesh, primitives=own))
-    return replace(scene, meshes=tuple(meshes))
-
-
-def with_own_materials(scene: Scene, worn: Worn) -> tuple[Scene, Worn]:
-    """Materials that other primitives show, too, are there twice afterwards; the numbers of those that they do not."""
-    every = worn_by(scene)
-    shared = {at for other in every.values() if other != worn for at in other} & set(worn) - {NOTHING}
-    if not shared:
-        return scene, worn
-    copies = {at: len(scene.materials) + number for number, at in enumerate(sorted(shared))}
-    own = tuple(copies.get(at, at) for at in worn)
-    meshes = tuple(
-        replace(
-            mesh,
-            primitives=tuple(
-                replace(each, json=dressed(each.json, own)) if every[at, number] == worn else each
-                for number, each in enumerate(mesh.primitives)
-            ),
-        )
-        for at, mesh in enumerate(scene.meshes)
-    )
-    materials = (*scene.materials, *(scene.materials[at] for at in sorted(shared)))
-    return replace(scene, materials=materials, meshes=meshes), own
-
-
-def _with_material(scene: Scene, at: int, textures: Mapping[str, int], uv_set: int) -> Scene:
-    """What has no material gets one."""
-    if at != NOTHING:
-        changed = with_maps(scene.materials[at], textures, uv_set=uv_set)
-        return replace(scene, materials=(*scene.materials[:at], changed, *scene.materials[at + 1 :]))
-    number = len(scene.materials)
-    meshes = tuple(
-        replace(mesh, primitives=tuple(_shown_by(each, number) for each in mesh.primitives)) for mesh in scene.meshes
-    )
-    return replace(scene, meshes=meshes, materials=(*scene.materials, with_maps(Material({}), textures, uv_set=uv_set)))
-
-
-def _shown_by(primitive: Primitive, material: int) -> Primitive:
-    if primitive.material is not None or not primitive.triangles:
-        return primitive
-    return replace(primitive, json={**primitive.json, "material": material})

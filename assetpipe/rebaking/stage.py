@@ -124,7 +124,7 @@ def stage_shape(source: Scene, worn: Worn, device: Device) -> Stage:
         new_px=_power_of_two(max([*(side for _, side in shown), shape, LEAST_PX])),
         normal_px=_power_of_two(max(sides, default=0.0)),
         repeats=all(repeats(source, material) for material in materials),
-        bound=next(_bonds(source, numbers), ""),
+        bound=next(bonds(source, numbers), ""),
         fixed=next((why for material in materials for why in _fixtures(material)), ""),
         coats=frozenset(
             way_of(laid(slot.info)) for each in materials for slot in each.textures if slot.name == COAT_BUMPS
@@ -169,9 +169,9 @@ def _looked_up(materials: Sequence[Material]) -> dict[int, None]:
     return dict.fromkeys(uv_set_of(one.info) for one in ones if one)
 
 
-def _bonds(scene: Scene, numbers: Sequence[int]) -> Iterator[str]:
+def bonds(scene: Scene, numbers: Sequence[int]) -> Iterator[str]:
     """What else shows the materials would be changed with them."""
-    if len(numbers) > 1 and NOTHING in numbers:
+    if NOTHING in numbers and any(NOTHING in worn and len({*worn}) > 1 for worn in worn_by(scene).values()):
         yield "in a variant it has no material"
     for (mesh, at), worn in worn_by(scene).items():
         if scene.meshes[mesh].primitives[at].mode != TRIANGLES and {*worn} & {*numbers} - {NOTHING}:

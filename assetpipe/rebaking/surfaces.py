@@ -45,7 +45,7 @@ def stretch(scene: Scene, meshes: Container[int]) -> float:
 
 def primitives_of(scene: Scene, keys: Sequence[Key]) -> dict[Key, Primitive]:
     """With normals."""
-    return {(at, number): _dressed(scene.meshes[at].primitives[number]) for at, number in keys}
+    return {(at, number): with_normals(scene.meshes[at].primitives[number]) for at, number in keys}
 
 
 def with_new_tangents(primitives: Mapping[Key, Primitive], uv_set: int) -> dict[Key, Primitive]:
@@ -81,7 +81,7 @@ def surface_of(primitives: Mapping[Key, Primitive], scales: Sequence[float]) -> 
     )
 
 
-def _dressed(primitive: Primitive) -> Primitive:
+def with_normals(primitive: Primitive) -> Primitive:
     return primitive if "NORMAL" in primitive.attributes else _flat(primitive)
 
 

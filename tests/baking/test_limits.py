@@ -23,11 +23,11 @@ def all_layers() -> list[Layer]:
     return [colour_layer(Coat(picture(noise))), normal_layer(Coat(picture(noise))), orm]
 
 
+@pytest.mark.parametrize("occlusion", [None, Occlusion(rays=4)])
 @pytest.mark.parametrize("samples", [1, 4, 16])
-def test_threads_change_no_byte(samples: int) -> None:
+def test_threads_change_no_byte(samples: int, occlusion: Occlusion | None) -> None:
     """One thread, two and five: the same maps."""
     source = stage_source(surface(shapes.torus(64)), all_layers(), "cpu")
-    occlusion = Occlusion(rays=4) if samples == 4 else None
     level, request = surface(shapes.torus(24)), BakeRequest(150, 0.05, samples=samples, occlusion=occlusion)
     first, *others = [bake(source, level, replace(request, threads=threads)) for threads in (1, 2, 5)]
     for other in others:
@@ -60,7 +60,8 @@ def test_a_level_beyond_the_distance_is_a_miss_and_still_finite() -> None:
     result = baked(square(), square(5.0), [normal_layer(), colour_layer(plain(1, 0, 0))], BakeRequest(32, 0.1))
     assert result.misses == 1
     assert result.coverage.sum() == 0
-    assert result.maps["normal"].shape == (32, 32, 3)
+    assert (result.maps["normal"] == (128, 128, 255)).all()
+    assert (result.maps["baseColor"] == 255).all()
 
 
 def test_what_misses_is_filled_from_around_it() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from assetpipe.asset import Array
-from assetpipe.baking import BakeRequest, Coat, Occlusion, Surface
+from assetpipe.baking import BakeRequest, Coat, Surface
 from tests import shapes
 from tests.baking.scenes import (
     at_texels,
@@ -19,7 +19,6 @@ from tests.baking.scenes import (
     moved_uvs,
     normal_layer,
     picture,
-    plain,
     sheet,
     shown,
     square,
@@ -194,16 +193,3 @@ def test_stripes_on_a_plate_are_not_skewed() -> None:
     assert (seen[flat & white] > 150).all()
     assert (seen[flat & black] < 170).all()
     assert (flat & white).sum() > 500
-
-
-def test_corners_are_dark_and_open_ground_is_not() -> None:
-    """Ambient occlusion is cast where it is asked for: about half of the sky is hidden at the foot of a wall."""
-    ground = square(size=2.0)
-    wall = sheet([(0, -1, 0), (0, 1, 0), (0, 1, 1), (0, -1, 1)], [(0, 0), (1, 0), (1, 1), (0, 1)])
-    source = replace(joined(ground, wall), materials=None)
-    layers = [colour_layer(plain(1, 1, 1))]
-    result = baked(source, ground, layers, BakeRequest(64, 0.01, occlusion=Occlusion(rays=64, reach=0.25)))
-    red = result.maps["occlusionRoughnessMetallic"][..., 0]
-    assert red[:, 2:8].min() == 255
-    assert 120 < red[8:-8, 31].mean() < 180
-    assert (np.diff(red[8:-8, 12:31].mean(axis=0)) <= 2).all()

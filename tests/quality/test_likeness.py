@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from assetpipe.asset import Array, Material, Primitive
+from assetpipe.baking.occlusion import NAME
 from assetpipe.quality import likeness as module
 from assetpipe.quality.likeness import C1, C2, likeness, reached, ssim
 from assetpipe.quality.render import Frame
 from assetpipe.scores import picture_ssim
 from tests.shapes import box, scene, sphere
+from tests.textures.pictures import png
 
 
 def noise(*shape: int, seed: int = 0) -> Array:
@@ -145,6 +147,24 @@ def test_pictures_of_scenes_are_compared_from_six_sides() -> None:
     found = picture_ssim(ball, marked, 96)
     assert found.views.index(found.worst) == 4
     assert found.views[5] == 1.0
+
+
+def test_occlusion_that_was_asked_for_is_no_loss() -> None:
+    """A level with occlusion baked on request is like its source, which has none, and like one that has its author's;
+    occlusion of another name is a difference."""
+    dark = np.zeros((4, 4, 3), np.uint8)
+    painted = Material({"occlusionTexture": {"index": 0}})
+    bare, baked, other = (
+        scene(sphere(32, material=0), materials=(material,), images=images, textures=[{"source": 0}] * len(images))
+        for material, images in (
+            (Material({}), ()),
+            (painted, (replace(png(dark), json={"name": NAME}),)),
+            (painted, (replace(png(dark), json={"name": "cavities"}),)),
+        )
+    )
+    assert picture_ssim(bare, baked, 64).worst == 1.0
+    assert picture_ssim(other, baked, 64).worst == 1.0
+    assert picture_ssim(bare, other, 64).worst < 0.9
 
 
 def lid() -> Primitive:

@@ -14,6 +14,9 @@ from assetpipe.kernels import kernel_cache
 
 CAPABILITY = 75
 """The oldest that Warp's CUDA compiles for."""
+ASKED_FOR = {"sky": 12}
+"""Warp's test of a ray and a triangle names six itself, which a CPU computes as well, for each of two queries; with
+leave to fuse there are 70."""
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -26,7 +29,7 @@ def test_kernels_that_bake_compile_for_a_gpu(name: str, tmp_path: Path) -> None:
     assert f".target sm_{CAPABILITY}" in code
     for kernel in module.kernels.values():
         assert re.search(rf"\.entry {kernel.key.split('.')[-1]}\w*_cuda_kernel_forward", code), kernel.key
-    assert not re.findall(r"\bfma\.rn\.f32\b", code)
+    assert len(re.findall(r"\bfma\.rn\.f32\b", code)) == ASKED_FOR.get(name, 0)
 
 
 def test_arrays_that_do_not_say_where_they_lie_are_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ COUNTED = (
     (carve, "read_scene", "read"),
     (carve, "decimate", "decimate"),
     (carve, "rebake", "rebake"),
+    (carve, "occlude", "occlude"),
     (pipeline, "fit", "encode"),
     (pipeline, "make_poster", "poster"),
 )

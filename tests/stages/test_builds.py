@@ -69,6 +69,18 @@ def test_a_changed_setting_redoes_what_it_touches(
     assert ("poster.webp" in same) == ("poster" not in calls)
 
 
+def test_occlusion_is_cast_once(source: Path, filled: tuple[Path, Worked], tmp_path: Path) -> None:
+    """From what rebaking has left; again nothing is computed. A ball shades nothing of itself: its levels' notes say
+    so, and so are written again. Turned off all is as it was."""
+    on = config(textures={"bake_occlusion": True})
+    first, again = (build(source, tmp_path / name, on, shelf(filled[0])) for name in ("first", "again"))
+    assert (first.calls, again.calls) == ({"read": 1, "occlude": 1, "encode": 3}, {})
+    assert first.files == again.files
+    assert first.files["manifest.json"] != filled[1].files["manifest.json"]
+    off = build(source, tmp_path / "off", config(), shelf(filled[0]))
+    assert (off.calls, off.files) == ({}, filled[1].files)
+
+
 def test_geometry_settings_decimate_again(source: Path, filled: tuple[Path, Worked], tmp_path: Path) -> None:
     """With the bytes of a build without a cache."""
     changed = config(levels_high={"max_triangles": 390})

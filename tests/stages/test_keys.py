@@ -28,6 +28,7 @@ STAGES = {
     "prepare": (carve, "_prepared"),
     "decimate": (carve, "decimate"),
     "rebake": (carve, "rebake"),
+    "occlude": (carve, "occlude"),
     "encode": (pipeline, "fit"),
     "poster": (pipeline, "make_poster"),
 }
@@ -35,7 +36,7 @@ WAYS: tuple[dict[str, Json], ...] = (
     {},
     {"textures": {"atlas": "always", "bake": "always", "format": "jpeg"}, "geometry": {"hidden": "remove"}},
     {
-        "textures": {"atlas": "never", "bake": "never"},
+        "textures": {"atlas": "never", "bake": "never", "bake_occlusion": True},
         "levels_high": {"max_bytes": 20_000},
         "compression": {"geometry": "none"},
         "geometry": {"weld_m": 0.001},

@@ -9,8 +9,7 @@ from assetpipe.baking.kernels.cast import Hits
 from assetpipe.baking.kernels.level import Level, Tile, mix3, sample_at, weights_at
 from assetpipe.baking.kernels.texels import Library, Slot, look_up
 from assetpipe.kernels import EXACT
-from assetpipe.queries.frames import upon
-from assetpipe.queries.nearest import Faces, face_cross, free_way
+from assetpipe.queries.nearest import Faces, face_cross
 from assetpipe.queries.texels import turned
 
 wp.set_module_options(EXACT)
@@ -29,6 +28,8 @@ class Source:
     colours: wp.array(dtype=wp.vec4)
     materials: wp.array(dtype=int)
     """per triangle"""
+    two_sided: wp.array(dtype=int)
+    """per triangle, 1 where both sides are drawn"""
 
 
 @wp.struct
@@ -124,7 +125,7 @@ def paint(
 
 
 @wp.func
-def _unit_or(v: wp.vec3, other: wp.vec3) -> wp.vec3:
+def unit_or(v: wp.vec3, other: wp.vec3) -> wp.vec3:
     if wp.length(v) > 1.0e-12:
         return wp.normalize(v)
     return wp.normalize(other)
@@ -149,7 +150,7 @@ def _source_normal(source: Source, library: Library, face: int, w: wp.vec3, spre
     and made unit each by itself, as in three.js and in Khronos' sample viewer."""
     faces = source.faces
     i, j, k = faces.corners[3 * face], faces.corners[3 * face + 1], faces.corners[3 * face + 2]
-    n = _unit_or(mix3(source.normals, i, j, k, w), face_cross(faces, face))
+    n = unit_or(mix3(source.normals, i, j, k, w), face_cross(faces, face))
     slot = library.slots[source.materials[face]]
     if slot.texture < 0:
         return n
@@ -174,7 +175,7 @@ def _source_normal(source: Source, library: Library, face: int, w: wp.vec3, spre
         return n
     texel = _texel(source, library, slot, face, w, spread)
     m = wp.vec3((texel[0] * 2.0 - 1.0) * slot.factor[0], (texel[1] * 2.0 - 1.0) * slot.factor[1], texel[2] * 2.0 - 1.0)
-    return _unit_or(wp.normalize(t) * m[0] + wp.normalize(b) * m[1] + n * m[2], n)
+    return unit_or(wp.normalize(t) * m[0] + wp.normalize(b) * m[1] + n * m[2], n)
 
 
 @wp.func
@@ -223,57 +224,9 @@ def bend(
             met = met + 1
     if met == 0:
         return
-    m = _unit_or(total, wp.vec3(0.0, 0.0, 1.0))
+    m = unit_or(total, wp.vec3(0.0, 0.0, 1.0))
     for c in range(3):
         target.texels[y, x, c] = wp.uint8((m[c] * 0.5 + 0.5) * 255.0 + 0.5)
-
-
-@wp.struct
-class Sky:
-    towards: wp.array(dtype=wp.vec3)
-    """(rays,) cosine-weighted about +Z"""
-    turns: wp.array(dtype=wp.vec2)
-    """(16,) cosine and sine of the angles by which neighbouring texels turn them"""
-    reach: float
-    step: float
-    """what a ray starts off the surface"""
-
-
-@wp.kernel
-def shadow(tile: Tile, source: Source, hits: Hits, sky: Sky, target: Target):
-    """The rays are shared out among a texel's samples."""
-    i = wp.tid()
-    x, y = tile.left + i % tile.size, tile.top + i / tile.size
-    if x >= target.texels.shape[1] or y >= target.texels.shape[0]:
-        return
-    turn = sky.turns[(x % 4) + 4 * (y % 4)]
-    rays = sky.towards.shape[0]
-    free = wp.float32(0.0)
-    cast = wp.float32(0.0)
-    for s in range(tile.samples):
-        at = i * tile.samples + s
-        face = hits.face[at]
-        if face >= 0:
-            w = wp.vec3(hits.a[at], hits.b[at], 1.0 - hits.a[at] - hits.b[at])
-            j, k, m = (
-                source.faces.corners[3 * face],
-                source.faces.corners[3 * face + 1],
-                source.faces.corners[3 * face + 2],
-            )
-            flat = wp.normalize(face_cross(source.faces, face))
-            n = _unit_or(mix3(source.normals, j, k, m, w), flat)
-            if wp.dot(n, flat) < 0.0:
-                n = -n
-            start = mix3(source.faces.points, j, k, m, w) + flat * sky.step
-            for r in range(s, rays, tile.samples):
-                raw = sky.towards[r]
-                d = upon(n, wp.vec3(raw[0] * turn[0] - raw[1] * turn[1], raw[0] * turn[1] + raw[1] * turn[0], raw[2]))
-                if wp.dot(d, flat) > 0.0:
-                    free = free + free_way(source.faces, start, d, sky.reach)
-                    cast = cast + 1.0
-    if cast > 0.0:
-        open_sky = wp.uint8(free / cast * 255.0 + 0.5)
-        target.texels[y, x, 0] = wp.min(target.texels[y, x, 0], open_sky)
 
 
 @wp.kernel
