@@ -35,6 +35,9 @@ median edge, in any order (measured: no loss; at four times 0.4 %)."""
 CHEAP = 1.5
 GENTLE = 0.25
 """Of the median edge, that the first sweep takes nearer to the goal."""
+HURRY = 4.0
+"""Times the goal: from here on thresholds rise as for a tenth of it. Sweeps look at 12 to 17 % less; at 50,000
+triangles a smooth body strays 0.9 % more, a polished one 0.1 % and a rough one 1.1 %."""
 MOST, LEAST = 8.0, 1.2
 """What a threshold grows by from sweep to sweep."""
 BLOCK = 16_384
@@ -89,7 +92,8 @@ def exhaust(state: State, rules: Rules) -> State:
         if threshold >= typical and _is_over(rules, slow, idle):
             break
         state = _tidy(state)
-        share = 1.0 if slow else 1.0 - rules.enough / max(state.drawn, 1)
+        goal = rules.enough / 10 if state.drawn > HURRY * rules.enough else rules.enough
+        share = 1.0 if slow else 1.0 - goal / max(state.drawn, 1)
         threshold = _next_threshold(state.keys, threshold, share) if threshold < _ceiling(state, rules) else NEVER
     return replace(_tidy(state), weighed=(rules.stage, rules.gate), threshold=threshold)
 
