@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -58,11 +58,19 @@ class AskedOcclusion:
 
 @dataclass(frozen=True, eq=False)
 class Sky:
-    """What stands under it, about which centre, and how it is looked at."""
+    """What stands under it, and how it is looked at."""
 
-    staged: Staged
-    centre: Point
-    cast: Occlusion
+    source: Scene
+    asked: AskedOcclusion
+
+    @cached_property
+    def centre(self) -> Point:
+        return scene_bounds(self.source).centre
+
+    @cached_property
+    def staged(self) -> Staged:
+        """When first asked for: where all maps are authors' nobody asks."""
+        return stage_source(occluders(self.source, self.centre), (), self.asked.device)
 
 
 def occlude(source: Scene, levels: Sequence[Decimated], asked: AskedOcclusion, cache: TextureCache) -> list[Decimated]:
@@ -71,8 +79,7 @@ def occlude(source: Scene, levels: Sequence[Decimated], asked: AskedOcclusion, c
     if drawn > MOST:
         why = f"{UNBAKED} {drawn:,} triangles are drawn, more than {MOST:,}"
         return [replace(level, notes=(*level.notes, why)) for level in levels]
-    centre = scene_bounds(source).centre
-    sky = Sky(stage_source(occluders(source, centre), (), asked.device), centre, asked.cast)
+    sky = Sky(source, asked)
     sheets = [Sheet(px, pixel) for px, pixel in zip(asked.px, asked.pixels, strict=True)]
     return [_occluded(level, sky, sheet, cache) for level, sheet in zip(levels, sheets, strict=True)]
 
@@ -117,12 +124,12 @@ def _shaded(level: Decimated, worn: Worn, how: tuple[Sky, Sheet], cache: Texture
     room = make_room(scene, worn[0], _at(scene, keys), place, (metres, sheet))
     scene, own = room.scene, as_baked(_at(room.scene, keys), place)
     distance = REACH * level.deviation.max
-    request = BakeRequest(room.px, distance, samples=SAMPLES, gutter=room.gutter, occlusion=sky.cast)
+    request = BakeRequest(room.px, distance, samples=SAMPLES, gutter=room.gutter, occlusion=sky.asked.cast)
     texels = bake(sky.staged, first_copies(scene, own, place.uv_set, sky.centre), request).maps["occlusion"]
     if texels.min() >= LIGHT:
         return level, f"{UNBAKED} nothing shades it"
     if painted:
-        texels = np.minimum(texels, painted.baked(own, place.uv_set, room, sky.staged.device))
+        texels = np.minimum(texels, painted.baked(own, place.uv_set, room, sky.asked.device))
     made = replace(level, scene=_with_map(scene, worn, place, texels), notes=(*level.notes, *room.notes))
     return made, _told(place, painted)
 

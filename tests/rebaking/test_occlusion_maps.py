@@ -74,13 +74,21 @@ def test_parts_of_one_material_with_other_sets_of_uvs_get_one_that_all_have() ->
 
 
 def test_an_authors_map_is_kept() -> None:
-    """Shaded by him all over: neither texels nor UVs change, and a note says whose it is."""
+    """Shaded all over: neither texels nor UVs change, and a note says whose it is."""
     painted = {**GREY, "name": "painted", "occlusionTexture": {"index": 0, "strength": 0.5}}
     source = still(floor(), ball(), materials=[painted, GREY], images=[png(np.full((8, 8, 3), 200, np.uint8))])
     found = occluded(source)
     assert found.scene.materials[0].json == painted
     assert found.scene.meshes[0] is source.meshes[0]
     assert "painted: keeps the ambient occlusion of its author" in found.notes
+
+
+def test_nothing_is_staged_where_all_maps_are_authors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a million triangles that would be seconds."""
+    monkeypatch.setattr("assetpipe.rebaking.occlusion.stage_source", lambda *_: pytest.fail("staged"))
+    painted = {**GREY, "occlusionTexture": {"index": 0}}
+    found = occluded(still(floor(), ball(0), materials=[painted], images=[png(np.full((8, 8, 3), 200, np.uint8))]))
+    assert found.notes == ("grey: keeps the ambient occlusion of its author",)
 
 
 def test_merged_materials_of_which_one_was_painted_get_the_darker_of_both() -> None:
