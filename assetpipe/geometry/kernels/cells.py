@@ -23,6 +23,27 @@ for kind in (wp.int8, wp.int32, wp.int64, wp.float32, wp.float64, wp.vec3, wp.ve
     def send_for(array: wp.array(dtype=kind), i: int): ...  # it will be read soon: from its first byte to its last
 
 
+@wp.func_native("float* a = array.data[i].c; a[0] += x; a[1] += y; a[2] += z;")
+def add_slope(array: wp.array(dtype=wp.vec4f), i: int, x: wp.float32, y: wp.float32, z: wp.float32): ...
+
+
+@wp.func_native(
+    """float* a = array.data[i].c;
+    a[3] += xx; a[4] += xy; a[5] += xz; a[6] += yy; a[7] += yz; a[8] += zz; a[13] += area;"""
+)
+def add_plane(
+    array: wp.array(dtype=vec16f),
+    i: int,
+    xx: wp.float32,
+    xy: wp.float32,
+    xz: wp.float32,
+    yy: wp.float32,
+    yz: wp.float32,
+    zz: wp.float32,
+    area: wp.float32,
+): ...  # to a record
+
+
 @wp.func
 def ring(m: Mesh, i: int, column: int) -> int:
     """Of the corner in row i."""

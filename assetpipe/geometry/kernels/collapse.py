@@ -25,7 +25,7 @@ import numpy as np
 import warp as wp
 
 from assetpipe.geometry.kernels.exhaust import LAST_STAGE, Rules, exhaust
-from assetpipe.geometry.kernels.founding import found
+from assetpipe.geometry.kernels.founding import found, sum_faces
 from assetpipe.geometry.kernels.laying import lay_out
 from assetpipe.geometry.kernels.pieces import drop_pieces
 from assetpipe.geometry.kernels.records import NEVER
@@ -77,7 +77,9 @@ def _found(state: State) -> None:
     workers = state.crew(len(parts))
 
     def work(thread: int) -> None:
-        wp.launch(found, dim=1, inputs=[as_mesh(workers[thread], 1), *parts[thread], 0], device="cpu")
+        mesh = as_mesh(workers[thread], 1)
+        wp.launch(sum_faces, dim=1, inputs=[mesh, *parts[thread]], device="cpu")
+        wp.launch(found, dim=1, inputs=[mesh, *parts[thread], 0], device="cpu")
 
     side_by_side(work, len(parts))
     state.agree_on_clock()

@@ -30,16 +30,23 @@ LARGE = 20_000
 """Triangles up to which every edge is tried before the error ends a level; beyond, one idle sweep says enough."""
 SAMPLE = 8192
 FAR = 8.0
-"""Times the goal, of triangles: from here on the first sweep takes all that costs less than one and a half times the
-median edge, in any order (measured: no loss; at four times 0.4 %)."""
-CHEAP = 1.5
+"""Times the goal, of triangles: from here on what is cheap goes in any order."""
+CHEAP = 6.0
+"""Of the median edge, that the first sweep takes far from the goal: a fifth less is looked at than at one and a half,
+and 50,000 triangles of a million stray 0.4 % more."""
+AT_ONCE = 0.4
+"""Of the threshold, far from the goal: a vertex takes the first edge that costs no more, without a look at its others.
+Saves 3 % of the instructions; no loss was measured. Not where the error ends the descent: a rough surface would keep
+5 % more triangles."""
 GENTLE = 0.25
 """Of the median edge, that the first sweep takes nearer to the goal."""
-HURRY = 4.0
+HURRY = 5.0
 """Times the goal: from here on thresholds rise as for a tenth of it. Sweeps look at 12 to 17 % less; at 50,000
 triangles a smooth body strays 0.9 % more, a polished one 0.1 % and a rough one 1.1 %."""
 MOST, LEAST = 8.0, 1.2
 """What a threshold grows by from sweep to sweep."""
+CAREFUL = 4.0
+"""At most, where the error ends the descent: at eight times 2 to 4 % more triangles are left, at twice hardly fewer."""
 BLOCK = 16_384
 """Vertices. Of a block's edges about one in twenty waits for its neighbours."""
 WIDER = 4
@@ -73,6 +80,7 @@ class Walk:
     step: int = 1
     every: int = 1
     waiting: int = 0
+    at_once: float = 0.0
 
 
 def exhaust(state: State, rules: Rules) -> State:
@@ -92,9 +100,12 @@ def exhaust(state: State, rules: Rules) -> State:
         if threshold >= typical and _is_over(rules, slow, idle):
             break
         state = _tidy(state)
+        if threshold >= _ceiling(state, rules):
+            threshold = NEVER
+            continue
         goal = rules.enough / 10 if state.drawn > HURRY * rules.enough else rules.enough
         share = 1.0 if slow else 1.0 - goal / max(state.drawn, 1)
-        threshold = _next_threshold(state.keys, threshold, share) if threshold < _ceiling(state, rules) else NEVER
+        threshold = _next_threshold(state.keys, threshold, share, MOST if rules.enough else CAREFUL)
     return replace(_tidy(state), weighed=(rules.stage, rules.gate), threshold=threshold)
 
 
@@ -103,12 +114,14 @@ def _is_over(rules: Rules, slow: int, idle: bool) -> bool:
 
 
 def _sweep(state: State, rules: Rules, threshold: float) -> None:
+    at_once = AT_ONCE * threshold if 0 < FAR * rules.enough < state.drawn else 0.0
     blocks, waiting = len(state.keys) // BLOCK, 0
     while blocks >= 2 and state.drawn - rules.enough >= FEW * blocks:
-        walk = Walk((state.drawn - rules.enough) // blocks, blocks, waiting=waiting)
+        walk = Walk((state.drawn - rules.enough) // blocks, blocks, waiting=waiting, at_once=at_once)
         _sweep_blocks(state, rules, threshold, walk)
         blocks, waiting = max(2, blocks // WIDER) if blocks > 2 else 1, 1
-    _launch(as_mesh(state, rules.stage), rules, threshold, Walk(state.drawn - rules.enough, waiting=waiting))
+    walk = Walk(state.drawn - rules.enough, waiting=waiting, at_once=at_once)
+    _launch(as_mesh(state, rules.stage), rules, threshold, walk)
 
 
 def _sweep_blocks(state: State, rules: Rules, threshold: float, walk: Walk) -> None:
@@ -147,14 +160,14 @@ def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
     return (max(low, typical * CHEAP) if far >= FAR else max(low, typical * GENTLE)), typical
 
 
-def _next_threshold(keys: Array, threshold: float, share: float) -> float:
+def _next_threshold(keys: Array, threshold: float, share: float, most: float) -> float:
     """What as large a share of the vertices can be had for as are still to go; only some of them will be collapsed at
     once, since neighbours wait for one another. Measured against steps of fixed size: less error for the same time."""
     costs = keys[(keys > 0) & (keys < NEVER)]
     above = costs[costs > threshold]
     if len(above) == 0:
         return NEVER
-    enough = min(float(np.quantile(costs, max(share, 0.0))), threshold * MOST)
+    enough = min(float(np.quantile(costs, max(share, 0.0))), threshold * most)
     return max(enough, threshold * LEAST, float(above.min()))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import get, put, ring
-from assetpipe.geometry.kernels.quadrics import Quadric, position, slope, value
-from assetpipe.geometry.kernels.records import AREA, CORNER, JUNCTION, V1, V2, W1, W2, WAITING, WEDGE, Mesh
+from assetpipe.geometry.kernels.cells import add_plane, add_slope, get, put, ring
+from assetpipe.geometry.kernels.quadrics import position, value
+from assetpipe.geometry.kernels.records import CORNER, INNER, JUNCTION, V1, V2, WAITING, WEDGE, Mesh
 from assetpipe.geometry.kernels.rings import gather, is_inside, is_rim, kind_of, neighbours, on_curve
 from assetpipe.kernels import EXACT
 
@@ -44,19 +44,6 @@ def thread_corners(
 
 
 @wp.func
-def add_outer(q: Quadric, g: wp.vec3d, weight: wp.float64) -> Quadric:
-    """q with weight g g' more in it."""
-    h = g * weight
-    q.xx = q.xx + h[0] * g[0]
-    q.xy = q.xy + h[0] * g[1]
-    q.xz = q.xz + h[0] * g[2]
-    q.yy = q.yy + h[1] * g[1]
-    q.yz = q.yz + h[1] * g[2]
-    q.zz = q.zz + h[2] * g[2]
-    return q
-
-
-@wp.func
 def gradients(e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d) -> mat23d:
     """Of the weights of a face's second and third corner. Slivers do not have them without bound."""
     longest = wp.dot(e1, e1) + wp.dot(e2, e2)
@@ -68,33 +55,81 @@ def gradients(e1: wp.vec3d, e2: wp.vec3d, normal: wp.vec3d) -> mat23d:
 
 
 @wp.func
-def sum_slopes(m: Mesh, i: int, one: wp.vec3d, two: wp.vec3d, area: wp.float64) -> wp.vec3d:
-    """Sum the slopes of the attributes over the face in row i of the ring into its wedge. Returns what the squares of
-    the slopes come to: of the first gradient, of both, of the second."""
-    w = ring(m, i, WEDGE)
-    w1 = ring(m, i, W1)
-    w2 = ring(m, i, W2)
-    first = wp.float64(0.0)
+def is_within(v: int, low: int, high: int) -> bool:
+    return v >= low and v < high
+
+
+@wp.func
+def add_face(m: Mesh, c: int, low: int, high: int):
+    """The plane and the slopes of the face whose first corner is c, to its vertices from `low` to before `high`."""
+    v0 = get(m.vertex, c)
+    v1 = get(m.vertex, c + 1)
+    v2 = get(m.vertex, c + 2)
+    if not (is_within(v0, low, high) or is_within(v1, low, high) or is_within(v2, low, high)):
+        return
+    at = position(m, v0)
+    e1 = position(m, v1) - at
+    e2 = position(m, v2) - at
+    normal = wp.cross(e1, e2)
+    length = wp.length(normal)
+    if length <= wp.float64(0.0):
+        return
+    area = length * wp.float64(0.5)
+    unit = normal * (wp.float64(1.0) / length)
+    found = gradients(e1, e2, normal)
+    g = found[0]
+    h = found[1]
+    first = wp.float64(0.0)  # what the squares of the slopes come to: of the first gradient, of both, of the second
     both = wp.float64(0.0)
     second = wp.float64(0.0)
     for j in range(m.steering):
-        here = value(m, w, j)
-        rise = value(m, w1, j) - here
-        climb = value(m, w2, j) - here
+        here = value(m, get(m.wedge, c), j)
+        rise = value(m, get(m.wedge, c + 1), j) - here
+        climb = value(m, get(m.wedge, c + 2), j) - here
         risen = get(m.mu, j) * rise
         first += risen * rise
         both += risen * climb
         second += get(m.mu, j) * climb * climb
-        g = (one * rise + two * climb) * area
-        a = get(m.solved, w * m.steering + j)
-        total = wp.vec4f(a[0] + wp.float32(g[0]), a[1] + wp.float32(g[1]), a[2] + wp.float32(g[2]), a[3])
-        put(m.solved, w * m.steering + j, total)
-    return wp.vec3d(first, both, second)
+        sloped = (g * rise + h * climb) * area
+        x = wp.float32(sloped[0])
+        y = wp.float32(sloped[1])
+        z = wp.float32(sloped[2])
+        for k in range(3):
+            if is_within(get(m.vertex, c + k), low, high):
+                add_slope(m.solved, get(m.wedge, c + k) * m.steering + j, x, y, z)
+    gs = g * first + h * both
+    hs = g * both + h * second
+    xx = wp.float32((unit[0] * unit[0] + g[0] * gs[0] + h[0] * hs[0]) * area)
+    xy = wp.float32((unit[0] * unit[1] + g[0] * gs[1] + h[0] * hs[1]) * area)
+    xz = wp.float32((unit[0] * unit[2] + g[0] * gs[2] + h[0] * hs[2]) * area)
+    yy = wp.float32((unit[1] * unit[1] + g[1] * gs[1] + h[1] * hs[1]) * area)
+    yz = wp.float32((unit[1] * unit[2] + g[1] * gs[2] + h[1] * hs[2]) * area)
+    zz = wp.float32((unit[2] * unit[2] + g[2] * gs[2] + h[2] * hs[2]) * area)
+    size = wp.float32(area)
+    for k in range(3):
+        if is_within(get(m.vertex, c + k), low, high):
+            add_plane(m.record, get(m.vertex, c + k), xx, xy, xz, yy, yz, zz, size)
+            put(m.weight, get(m.wedge, c + k), get(m.weight, get(m.wedge, c + k)) + size)
+
+
+@wp.kernel
+def sum_faces(m: Mesh, low: int, high: int):
+    """Planes and slopes for vertices from `low` to before `high`: of each face once, which the corners of it would come
+    to three times. Faces in their order, so that ranges may run side by side and sums do not depend on them."""
+    for f in range(m.vertex.shape[0] / 3):
+        add_face(m, 3 * f, low, high)
 
 
 @wp.func
-def average_wedges(m: Mesh, n: int, q: Quadric) -> Quadric:
-    """Sums of slopes become means; what they explain leaves q: it keeps how far the faces stray from their mean."""
+def average_wedges(m: Mesh, v: int, n: int):
+    """Sums of slopes become means; what they explain leaves the quadric: it keeps how far the faces stray from them."""
+    r = get(m.record, v)
+    xx = wp.float64(r[3])
+    xy = wp.float64(r[4])
+    xz = wp.float64(r[5])
+    yy = wp.float64(r[6])
+    yz = wp.float64(r[7])
+    zz = wp.float64(r[8])
     for i in range(n):
         w = ring(m, i, WEDGE)
         area = wp.float64(get(m.weight, w))
@@ -104,84 +139,64 @@ def average_wedges(m: Mesh, n: int, q: Quadric) -> Quadric:
                 for k in range(3):
                     a[k] = wp.float32(wp.float64(a[k]) / area)
                 put(m.solved, w * m.steering + j, a)
-                q = add_outer(q, slope(m, w, j), -area * get(m.mu, j))
+                g = wp.vec3d(wp.float64(a[0]), wp.float64(a[1]), wp.float64(a[2]))
+                h = g * (area * get(m.mu, j))
+                xx -= h[0] * g[0]
+                xy -= h[0] * g[1]
+                xz -= h[0] * g[2]
+                yy -= h[1] * g[1]
+                yz -= h[1] * g[2]
+                zz -= h[2] * g[2]
             put(m.weight, w, -get(m.weight, w))  # done
     for i in range(n):
         w = ring(m, i, WEDGE)
         put(m.weight, w, wp.abs(get(m.weight, w)))
-    return q
+    r[3] = wp.float32(xx)
+    r[4] = wp.float32(xy)
+    r[5] = wp.float32(xz)
+    r[6] = wp.float32(yy)
+    r[7] = wp.float32(yz)
+    r[8] = wp.float32(zz)
+    put(m.record, v, r)
 
 
 @wp.func
-def hold(m: Mesh, s: int, q: Quadric, e: wp.vec3d, normal: wp.vec3d) -> Quadric:
-    """q and the plane through the edge e to the neighbour in row s, on a curve, at right angles to its face."""
+def hold(m: Mesh, v: int, s: int, e: wp.vec3d, normal: wp.vec3d):
+    """If the edge e to the neighbour in row s is on a curve: add the plane through it at right angles to its face."""
+    if not on_curve(m, s):
+        return
     across = wp.cross(e, normal)
     size = wp.dot(across, across)
     if size <= wp.float64(0.0):
-        return q
-    return add_outer(q, across, wp.where(is_rim(m, s), RIM, SEAM) * wp.dot(e, e) / size)
+        return
+    h = across * (wp.where(is_rim(m, s), RIM, SEAM) * wp.dot(e, e) / size)
+    xx = wp.float32(h[0] * across[0])
+    xy = wp.float32(h[0] * across[1])
+    xz = wp.float32(h[0] * across[2])
+    yy = wp.float32(h[1] * across[1])
+    yz = wp.float32(h[1] * across[2])
+    zz = wp.float32(h[2] * across[2])
+    add_plane(m.record, v, xx, xy, xz, yy, yz, zz, wp.float32(0.0))
 
 
 @wp.func
-def sum_planes(m: Mesh, v: int, n: int, clock: int):
-    """The sums are numbers of their own: in a struct they would go through memory with every face."""
+def hold_curves(m: Mesh, v: int, n: int, clock: int):
     at = position(m, v)
-    q = Quadric()
-    total = wp.float64(0.0)
-    xx = wp.float64(0.0)
-    xy = wp.float64(0.0)
-    xz = wp.float64(0.0)
-    yy = wp.float64(0.0)
-    yz = wp.float64(0.0)
-    zz = wp.float64(0.0)
     for i in range(n):
         a = ring(m, i, V1)
         b = ring(m, i, V2)
         e1 = position(m, a) - at
         e2 = position(m, b) - at
         normal = wp.cross(e1, e2)
-        length = wp.length(normal)
-        if length > wp.float64(0.0):
-            area = length * wp.float64(0.5)
-            unit = normal * (wp.float64(1.0) / length)
-            total = total + area
-            w = ring(m, i, WEDGE)
-            put(m.weight, w, get(m.weight, w) + wp.float32(area))
-            found = gradients(e1, e2, normal)
-            g = found[0]
-            h = found[1]
-            squares = sum_slopes(m, i, g, h, area)
-            gs = g * squares[0] + h * squares[1]
-            hs = g * squares[1] + h * squares[2]
-            xx += (unit[0] * unit[0] + g[0] * gs[0] + h[0] * hs[0]) * area
-            xy += (unit[0] * unit[1] + g[0] * gs[1] + h[0] * hs[1]) * area
-            xz += (unit[0] * unit[2] + g[0] * gs[2] + h[0] * hs[2]) * area
-            yy += (unit[1] * unit[1] + g[1] * gs[1] + h[1] * hs[1]) * area
-            yz += (unit[1] * unit[2] + g[1] * gs[2] + h[1] * hs[2]) * area
-            zz += (unit[2] * unit[2] + g[2] * gs[2] + h[2] * hs[2]) * area
-            row = get(m.slot, a) - clock
-            if on_curve(m, row):
-                q = hold(m, row, q, e1, unit)
-            row = get(m.slot, b) - clock
-            if on_curve(m, row):
-                q = hold(m, row, q, e2, unit)
-    q = average_wedges(m, n, q)
-    r = get(m.record, v)
-    r[3] = wp.float32(q.xx + xx)
-    r[4] = wp.float32(q.xy + xy)
-    r[5] = wp.float32(q.xz + xz)
-    r[6] = wp.float32(q.yy + yy)
-    r[7] = wp.float32(q.yz + yz)
-    r[8] = wp.float32(q.zz + zz)
-    r[AREA] = wp.float32(total)
-    put(m.record, v, r)
+        hold(m, v, get(m.slot, a) - clock, e1, normal)
+        hold(m, v, get(m.slot, b) - clock, e2, normal)
 
 
 @wp.kernel
 def found(m: Mesh, low: int, high: int, waiting: int):
-    """Quadrics about each vertex (b and c are 0 there), wedges and kinds, for vertices from `low` to before `high`.
-    Writes only what belongs to them, so that ranges may run side by side; what has neighbours outside of its range is
-    left waiting. With `waiting` only such vertices."""
+    """Quadrics about each vertex (b and c are 0 there), wedges and kinds, from what `sum_faces` has summed, for
+    vertices from `low` to before `high`. Writes only what belongs to them, so that ranges may run side by side; what
+    has neighbours outside of its range is left waiting. With `waiting` only such vertices."""
     for v in range(low, high):
         if waiting != 0 and int(get(m.kind, v)) != WAITING:
             continue
@@ -194,5 +209,8 @@ def found(m: Mesh, low: int, high: int, waiting: int):
             clock = int(get(m.counts, 2))
             k = neighbours(m, n, clock)
             put(m.counts, 2, get(m.counts, 2) + wp.int64(k))
-            put(m.kind, v, wp.int8(kind_of(m, k)))
-            sum_planes(m, v, n, clock)
+            kind = kind_of(m, k)
+            put(m.kind, v, wp.int8(kind))
+            average_wedges(m, v, n)
+            if kind != INNER:
+                hold_curves(m, v, n, clock)

@@ -21,18 +21,18 @@ wp.set_module_options(WHOLE)
 
 
 @wp.func
-def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64) -> wp.float64:
-    """Plan every edge that v owns; returns the threshold at which one that was refused may be asked for again: the next
-    when it was by the stage (its surroundings may change that), a later one when it was by the gate (they hardly will).
-    """
+def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64, at_once: wp.float64) -> wp.float64:
+    """Plan the edges that v owns, up to one that costs no more than `at_once`. Returns the threshold at which one that
+    was refused may be asked for again: the next when it was by the stage (its surroundings may change that), a later
+    one when it was by the gate (they hardly will)."""
     again = wp.min(wp.float64(NEVER), wp.float64(DEAD))  # a copy: Warp would write into the constant itself
     for s in range(k):
+        set_choice(m, s, 3, wp.float64(DEAD))
         if near(m, s, VERTEX) > v:
             send_for(m.record, near(m, s, VERTEX))
             send_for(m.solved, near(m, s, B0) * m.steering)
             send_for(m.solved, (near(m, s, B0) + 1) * m.steering - 1)
     for s in range(k):
-        set_choice(m, s, 3, wp.float64(DEAD))
         if near(m, s, VERTEX) > v:
             way = plan(m, v, s)
             if way[3] < wp.float64(0.0):
@@ -43,11 +43,13 @@ def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64) -> w
                 if way[4] > gate and way[3] <= threshold:
                     set_choice(m, s, 3, wp.float64(DEAD))
                     again = wp.min(again, threshold * wp.float64(LATER))  # at most NEVER, as it began
+                elif way[3] <= at_once:
+                    return again
     return again
 
 
 @wp.func
-def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, low: int, high: int):
+def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, at_once: wp.float64, low: int, high: int):
     """Collapse the cheapest edge that v owns, if it may be; `low` and `high` bound the block."""
     n = gather(m, v, 0, RING)
     if n == 0:
@@ -61,7 +63,7 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, low: int, hi
     k = neighbours(m, n, clock)
     put(m.counts, 2, get(m.counts, 2) + wp.int64(k))
     put(m.kind, v, wp.int8(kind_of(m, k)))
-    key = weigh(m, v, k, threshold, gate)
+    key = weigh(m, v, k, threshold, gate, at_once)
     while True:
         best = wp.int32(0)
         for s in range(1, k):
@@ -99,6 +101,7 @@ def sweep(
     step: int,
     every: int,
     waiting: int,
+    at_once: wp.float64,
 ):
     """Collapse every edge that costs no more than the threshold and strays no more than sqrt(gate).
 
@@ -118,4 +121,4 @@ def sweep(
                 wanted = (int(get(m.kind, v)) & WAITING) != 0
                 put(m.kind, v, wp.int8(int(get(m.kind, v)) & (WAITING - 1)))
             if wanted and get(m.counts, 0) > enough:
-                visit(m, v, threshold, gate, low, high)
+                visit(m, v, threshold, gate, at_once, low, high)
