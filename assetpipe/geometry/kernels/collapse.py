@@ -26,7 +26,7 @@ import warp as wp
 
 from assetpipe.geometry.kernels.exhaust import LAST_STAGE, Rules, exhaust
 from assetpipe.geometry.kernels.founding import found, sum_faces
-from assetpipe.geometry.kernels.laying import lay_out
+from assetpipe.geometry.kernels.laying import compact, lay_out
 from assetpipe.geometry.kernels.pieces import drop_pieces
 from assetpipe.geometry.kernels.records import NEVER
 from assetpipe.geometry.kernels.rest import keep, take_up
@@ -57,7 +57,7 @@ def collapse(surface: Surface, targets: Sequence[Target], after: Copy | None = N
         halfway = keep(state)
     copies: list[Copy] = []
     for target in targets:
-        state = _descend(state, target)
+        state = compact(_descend(state, target))
         stage = max(stage, state.weighed[0])
         error = STRAY * float(np.sqrt(state.arrays["worst"][0])) / state.scale
         coarse, rest = both(partial(extract, state, surface), partial(keep, state))

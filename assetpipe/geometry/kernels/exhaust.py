@@ -48,7 +48,9 @@ MOST, LEAST = 8.0, 1.2
 CAREFUL = 4.0
 """At most, where the error ends the descent: at eight times 2 to 4 % more triangles are left, at twice hardly fewer."""
 BLOCK = 16_384
-"""Vertices. Of a block's edges about one in twenty waits for its neighbours."""
+"""Vertices, at least, but where there are only two. Of a block's edges about one in twenty waits for its neighbours."""
+SMALL = 8192
+"""Vertices below which there is one block."""
 WIDER = 4
 """Times as large are the blocks of the next round, which looks at what waits: of half a million vertices 30,000 in 31
 blocks, of these 9,800 in 7 and 3,000 in 2."""
@@ -115,7 +117,8 @@ def _is_over(rules: Rules, slow: int, idle: bool) -> bool:
 
 def _sweep(state: State, rules: Rules, threshold: float) -> None:
     at_once = AT_ONCE * threshold if 0 < FAR * rules.enough < state.drawn else 0.0
-    blocks, waiting = len(state.keys) // BLOCK, 0
+    blocks = 2 * max(1, len(state.keys) // (2 * BLOCK)) if len(state.keys) >= SMALL else 1
+    waiting = 0
     while blocks >= 2 and state.drawn - rules.enough >= FEW * blocks:
         walk = Walk((state.drawn - rules.enough) // blocks, blocks, waiting=waiting, at_once=at_once)
         _sweep_blocks(state, rules, threshold, walk)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from assetpipe.geometry.kernels.laying import compact
 from assetpipe.geometry.kernels.records import DOUBT
 from assetpipe.geometry.kernels.state import Array, State
 
@@ -16,14 +15,13 @@ UNTOUCHED = ("copies", "place", "places", "mu", "low", "high")
 
 def keep(state: State) -> State:
     """A state of its own, to go on from later."""
-    arrays = {**state.arrays, "worst": state.arrays["worst"].copy()}
-    return compact(replace(state, arrays=arrays, workers=[]))
+    arrays = {name: array if name in UNTOUCHED else array.copy() for name, array in state.arrays.items()}
+    return replace(state, arrays=arrays, workers=[])
 
 
 def take_up(kept: State, doubts: Array | None) -> State:
     """What was kept, once more, with the doubts (v of the surface,) of today."""
-    arrays = {name: array if name in UNTOUCHED else array.copy() for name, array in kept.arrays.items()}
-    state = replace(kept, arrays=arrays, workers=[])
+    state = keep(kept)
     if doubts is not None:
         there = state.home >= 0
         np.maximum.at(state.arrays["record"][:, int(DOUBT)], state.home[there], doubts[there] ** 2)
