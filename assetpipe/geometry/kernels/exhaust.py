@@ -20,6 +20,7 @@ from assetpipe.geometry.kernels.sweep import sweep
 from assetpipe.geometry.kernels.threads import side_by_side, threads_for
 
 LAST_STAGE = 4
+ALL = 1.0
 PATIENCE = 3
 """Sweeps that each bring the budget nearer by less than a fiftieth before the next stage begins: waiting until nothing
 is left would ruin the few places that may still collapse."""
@@ -106,7 +107,7 @@ def exhaust(state: State, rules: Rules) -> State:
             threshold = NEVER
             continue
         goal = rules.enough / 10 if state.drawn > HURRY * rules.enough else rules.enough
-        share = 1.0 if slow else 1.0 - goal / max(state.drawn, 1)
+        share = ALL if slow else 1.0 - goal / max(state.drawn, 1)
         threshold = _next_threshold(state.keys, threshold, share, MOST if rules.enough else CAREFUL)
     return replace(_tidy(state), weighed=(rules.stage, rules.gate), threshold=threshold)
 
@@ -165,13 +166,15 @@ def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
 
 def _next_threshold(keys: Array, threshold: float, share: float, most: float) -> float:
     """What as large a share of the vertices can be had for as are still to go; only some of them will be collapsed at
-    once, since neighbours wait for one another. Measured against steps of fixed size: less error for the same time."""
+    once, since neighbours wait for one another. Measured against steps of fixed size: less error for the same time.
+    For all of them, past what costs no more than the threshold: where that brought the goal hardly nearer. Else some of
+    it may be left, of a block that has given its share."""
     costs = keys[(keys > 0) & (keys < NEVER)]
-    above = costs[costs > threshold]
-    if len(above) == 0:
-        return NEVER
+    dearer = costs[costs > threshold] if share == ALL else costs
+    if len(dearer) == 0:
+        return NEVER if share == ALL else threshold * LEAST
     enough = min(float(np.quantile(costs, max(share, 0.0))), threshold * most)
-    return max(enough, threshold * LEAST, float(above.min()))
+    return max(enough, threshold * LEAST, float(dearer.min()))
 
 
 def _ceiling(state: State, rules: Rules) -> float:
