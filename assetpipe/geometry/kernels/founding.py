@@ -72,7 +72,7 @@ def add_face(m: Mesh, c: int, low: int, high: int):
     e2 = position(m, v2) - at
     normal = wp.cross(e1, e2)
     length = wp.length(normal)
-    if length <= wp.float64(0.0):
+    if not (length > wp.float64(0.0)):  # nor is NaN
         return
     area = length * wp.float64(0.5)
     unit = normal * (wp.float64(1.0) / length)
@@ -167,7 +167,7 @@ def hold(m: Mesh, v: int, s: int, e: wp.vec3d, normal: wp.vec3d):
         return
     across = wp.cross(e, normal)
     size = wp.dot(across, across)
-    if size <= wp.float64(0.0):
+    if not (size > wp.float64(0.0)):
         return
     h = across * (wp.where(is_rim(m, s), RIM, SEAM) * wp.dot(e, e) / size)
     xx = wp.float32(h[0] * across[0])
