@@ -11,7 +11,6 @@ from assetpipe.geometry.kernels.quadrics import position
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,
-    AT,
     B0,
     B1,
     INNER,
@@ -25,7 +24,7 @@ from assetpipe.geometry.kernels.records import (
     WEDGE,
     Mesh,
 )
-from assetpipe.geometry.kernels.rings import is_inside, joinable
+from assetpipe.geometry.kernels.rings import is_between, is_inside, joinable
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -108,20 +107,24 @@ def keeps_texture(m: Mesh, base: int, other: int, s: int, k: int, n: int, nu: in
         second_mate = near(m, s, A1)
     new = wp.vec2d(wp.float64(0.0), wp.float64(0.0))
     known = wp.int32(-1)
-    held = wp.int32(n)
-    held_u = wp.int32(nu)
-    if ((int(get(m.kind, other)) | int(get(m.kind, get(m.vertex, ring(m, base, AT))))) & SORT) == INNER:
-        held = wp.int32(0)  # within a chart nothing leaves the ring but by a fold
-        held_u = wp.int32(0)
     for i in range(base, base + size):
         if ring(m, i, V1) == other or ring(m, i, V2) == other:
             continue
         w = ring(m, i, WEDGE)
         if w != known:  # most rings have a single wedge
             partner = wp.where(w == first, mate, wp.where(w == second, second_mate, -1))
-            new = texture(m, k, w, partner, o, away, held, held_u)
+            new = texture(m, k, w, partner, o, away, n, nu)
             known = int(w)
         if is_folded(m, i, k, new):
+            return False
+    return True
+
+
+@wp.func
+def keeps_chart(m: Mesh, base: int, n: int, other: int, k: int, new: wp.vec2d) -> bool:
+    """The same of one end of an edge that no curve touches, where the joined vertex is at `new` in texture set k."""
+    for i in range(base, base + n):
+        if ring(m, i, V1) != other and ring(m, i, V2) != other and is_folded(m, i, k, new):
             return False
     return True
 
@@ -137,7 +140,8 @@ def fits(m: Mesh, v: int, s: int, n: int, nu: int, k: int, clock: int, x: wp.vec
     q = position(m, v)
     r = position(m, u)
     p = q + x
-    if not joinable(m, v, u, n, nu, clock, k):
+    within = m.stage < 3 and ((int(get(m.kind, v)) | int(get(m.kind, u))) & SORT) == INNER
+    if not (within and is_between(m, v, n, nu, clock, k)) and not joinable(m, v, u, n, nu, clock, k):
         return NO
     if not keeps_shape(m, 0, n, u, q, p):
         return NO
@@ -145,6 +149,11 @@ def fits(m: Mesh, v: int, s: int, n: int, nu: int, k: int, clock: int, x: wp.vec
         return NO
     if m.stage < 3:
         for k in range(m.textures):
+            if within:  # nothing leaves the ring but by a fold
+                new = texture(m, k, near(m, s, A0), near(m, s, B0), p - q, p - r, 0, 0)
+                if not keeps_chart(m, 0, n, u, k, new) or not keeps_chart(m, RING, nu, v, k, new):
+                    return NO
+                continue
             if not keeps_texture(m, 0, u, s, k, n, nu, p - q, p - r):
                 return NO
             if not keeps_texture(m, RING, v, s, k, n, nu, p - r, p - q):

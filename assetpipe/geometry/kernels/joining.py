@@ -7,7 +7,7 @@ import warp as wp
 
 from assetpipe.geometry.kernels.cells import get, near, put, ring, send_for
 from assetpipe.geometry.kernels.charts import texture
-from assetpipe.geometry.kernels.quadrics import error_at, joined, position, slope, times, value
+from assetpipe.geometry.kernels.quadrics import error_at, kept_quadric, position, slope, times, value
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,
@@ -118,10 +118,10 @@ def move_wedges(m: Mesh, base: int, s: int, both: int, o: wp.vec3d, n: int, nu: 
 
 
 @wp.func
-def move_record(m: Mesh, v: int, s: int, p: wp.vec3d, d: wp.vec3d):
-    """The record of v takes in its neighbour's and moves to p."""
+def move_record(m: Mesh, v: int, s: int, p: wp.vec3d):
+    """The record of v takes in its neighbour's, as they were weighed, and moves to p."""
     u = near(m, s, VERTEX)
-    q = joined(m, v, s, d)
+    q = kept_quadric(m, s)
     r = get(m.record, v)
     at = wp.vec3d(wp.float64(r[0]), wp.float64(r[1]), wp.float64(r[2]))
     for i in range(3):
@@ -191,7 +191,7 @@ def join(m: Mesh, v: int, s: int, n: int, nu: int, x: wp.vec3d):
     ku = int(get(m.kind, u))
     send_for(m.places, get(m.place, get(m.seed, near(m, s, A0))))
     send_for(m.places, get(m.place, get(m.seed, near(m, s, B0))))
-    move_record(m, v, s, p, d)
+    move_record(m, v, s, p)
     held = wp.int32(n)
     held_u = wp.int32(nu)
     if ((kv | ku) & SORT) != INNER:

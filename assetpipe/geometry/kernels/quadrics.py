@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import get, near
+from assetpipe.geometry.kernels.cells import choice, get, near, set_choice
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,
@@ -21,6 +21,7 @@ from assetpipe.geometry.kernels.records import (
     CURVE,
     DOUBT,
     INNER,
+    KEPT,
     RIM,
     SORT,
     VALUE,
@@ -149,6 +150,34 @@ def joined(m: Mesh, v: int, s: int, d: wp.vec3d) -> Quadric:
 
 
 @wp.func
+def keep_quadric(m: Mesh, s: int, q: Quadric):
+    """With the plan of the edge to the neighbour in row s."""
+    set_choice(m, s, KEPT, q.xx)
+    set_choice(m, s, KEPT + 1, q.xy)
+    set_choice(m, s, KEPT + 2, q.xz)
+    set_choice(m, s, KEPT + 3, q.yy)
+    set_choice(m, s, KEPT + 4, q.yz)
+    set_choice(m, s, KEPT + 5, q.zz)
+    for axis in range(3):
+        set_choice(m, s, KEPT + 6 + axis, q.b[axis])
+    set_choice(m, s, KEPT + 9, q.c)
+
+
+@wp.func
+def kept_quadric(m: Mesh, s: int) -> Quadric:
+    q = Quadric()
+    q.xx = choice(m, s, KEPT)
+    q.xy = choice(m, s, KEPT + 1)
+    q.xz = choice(m, s, KEPT + 2)
+    q.yy = choice(m, s, KEPT + 3)
+    q.yz = choice(m, s, KEPT + 4)
+    q.zz = choice(m, s, KEPT + 5)
+    q.b = wp.vec3d(choice(m, s, KEPT + 6), choice(m, s, KEPT + 7), choice(m, s, KEPT + 8))
+    q.c = choice(m, s, KEPT + 9)
+    return q
+
+
+@wp.func
 def error_at(q: Quadric, x: wp.vec3d) -> wp.float64:
     return wp.max(wp.dot(x, times(q, x)) + wp.float64(2.0) * wp.dot(q.b, x) + q.c, wp.float64(0.0))
 
@@ -241,6 +270,7 @@ def plan(m: Mesh, v: int, s: int) -> vec5d:
         return vec5d(wp.float64(0.0), wp.float64(0.0), wp.float64(0.0), REFUSAL, wp.float64(0.0))
     d = position(m, u) - position(m, v)
     q = joined(m, v, s, d)
+    keep_quadric(m, s, q)
     here = wp.max(q.c, wp.float64(0.0))
     if where == STAY:
         return priced(m, v, u, d, zero, here, where)

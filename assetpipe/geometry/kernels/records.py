@@ -53,8 +53,9 @@ NEAR = wp.constant(10)
 # columns of Mesh.ring, one row per corner: its number, its wedge; vertices and wedges of the two others of its face
 AT, WEDGE, V1, V2, W1, W2 = (wp.constant(i) for i in range(6))
 CORNER = wp.constant(6)
-PLAN = wp.constant(5)
-"""Numbers in a plan: see `plan`."""
+PLAN = wp.constant(15)
+"""Numbers in a plan: what `plan` says, and from KEPT on the quadric that it was made by."""
+KEPT = wp.constant(5)
 DEAD = 2.0**126
 LATER = 16.0
 """What the threshold grows by until an edge that strays beyond the gate is weighed again."""

@@ -208,6 +208,37 @@ def closes(m: Mesh, s: int) -> bool:
 
 
 @wp.func
+def is_between(m: Mesh, v: int, n: int, nu: int, clock: int, k: int) -> bool:
+    """Whether the edge from v, which no curve touches, lies between two faces and its ends share the two neighbours
+    across it and no more: then it may be collapsed. Where that is not plain to see, `joinable` looks closer."""
+    commons = wp.int32(0)  # how often a neighbour that is shared comes first after u in a face, and which two they are
+    again = wp.int32(0)  # and how often second
+    which = wp.int32(0)
+    which_again = wp.int32(0)
+    across = wp.int32(0)
+    faces = wp.int32(0)
+    for i in range(nu):
+        a = ring(m, RING + i, V1)
+        b = ring(m, RING + i, V2)
+        of_edge = a == v or b == v
+        if of_edge:
+            faces = faces + 1
+            across = across ^ a ^ b ^ v
+        row = get(m.slot, a) - clock
+        shared = row >= 0 and row < k and a != v
+        if shared:
+            commons = commons + 1
+            which = which ^ a
+        row = get(m.slot, b) - clock
+        if row >= 0 and row < k and b != v:
+            if shared:  # a face that `twin` may object to
+                return False
+            again = again + 1
+            which_again = which_again ^ b
+    return faces == 2 and commons == 2 and again == 2 and which == across and which_again == across and n + nu > 4
+
+
+@wp.func
 def joinable(m: Mesh, v: int, u: int, n: int, nu: int, clock: int, k: int) -> bool:
     """The link condition (Dey et al. 1999), for surfaces with curves on them and, from stage 3, for soup: an edge may
     not get more faces than two or than it has."""
