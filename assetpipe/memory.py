@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 
-M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
 LARGE = 6 * 1024 * 1024
+SPARE = 32 * 1024 * 1024
+"""Free memory at the end of a heap that is kept: by default all but 128 KB goes back, and each array of a few megabytes
+comes with new pages."""
 ARENAS = 2
 STARVED = ("bad_alloc", "MemoryError", "out of memory", "Cannot allocate memory")
 """Words by which libraries say that there was no memory, whatever else they make of it."""
@@ -23,4 +26,5 @@ def return_memory_early() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGE)
+        mallopt(M_TRIM_THRESHOLD, SPARE)
         mallopt(M_ARENA_MAX, ARENAS)

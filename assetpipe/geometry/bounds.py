@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from assetpipe.asset import Primitive, Scene
 from assetpipe.geometry.kernels.order import column_ranges
 from assetpipe.geometry.pose import Pose
+from assetpipe.rows import used_rows
 from assetpipe.transforms import Doubles, Placement
 
 Point = tuple[float, float, float]
@@ -57,8 +58,7 @@ class _Seen(dict[int, NDArray[np.bool_] | None]):
 
     def of(self, primitive: Primitive) -> NDArray[np.bool_] | None:
         if id(primitive) not in self:
-            used = np.zeros(len(primitive.positions), bool)
-            used[primitive.indices] = True
+            used = used_rows(primitive.indices, len(primitive.positions))
             self[id(primitive)] = None if used.all() else used
         return self[id(primitive)]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array, Primitive
 from assetpipe.geometry.directions import crosses
-from assetpipe.geometry.welding import first_equal, select_vertices
+from assetpipe.geometry.welding import first_equal, select_triangles
 
 Bools = NDArray[np.bool_]
 FLAT = 1e-7  # height over longest side, below which three points of float32 are one line
@@ -25,7 +23,7 @@ def drop_degenerate(primitive: Primitive) -> Primitive:
     line = _on_a_line(primitive.positions, triangles) & ~point
     if line.any():
         line[line] = ~_closing(triangles[~point], triangles[line])
-    return _keep(primitive, ~(point | line))
+    return select_triangles(primitive, ~(point | line))
 
 
 def drop_duplicates(primitive: Primitive) -> Primitive:
@@ -33,7 +31,7 @@ def drop_duplicates(primitive: Primitive) -> Primitive:
     triangles = primitive.indices.reshape(-1, 3)
     lowest = triangles.argmin(axis=1)[:, None]
     turned = np.take_along_axis(triangles, (lowest + np.arange(3)) % 3, axis=1)
-    return _keep(primitive, first_equal([turned]) == np.arange(len(turned)))
+    return select_triangles(primitive, first_equal([turned]) == np.arange(len(turned)))
 
 
 def _on_a_line(positions: Array, triangles: Array) -> Bools:
@@ -58,12 +56,3 @@ def _edges(triangles: Array) -> NDArray[np.int64]:
     ends = np.stack([triangles, np.roll(triangles, -1, axis=1)])
     edges: NDArray[np.int64] = (ends.min(axis=0).astype(np.int64) << 32) | ends.max(axis=0).astype(np.int64)
     return edges
-
-
-def _keep(primitive: Primitive, kept: Bools) -> Primitive:
-    if kept.all():
-        return primitive
-    indices = np.ascontiguousarray(primitive.indices.reshape(-1, 3)[kept].reshape(-1))
-    used = np.zeros(len(primitive.positions), bool)
-    used[indices] = True
-    return select_vertices(replace(primitive, indices=indices), used)

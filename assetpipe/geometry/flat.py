@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from assetpipe.asset import Array, Primitive
 from assetpipe.geometry.creases import creased_normals, find_hinges
 from assetpipe.geometry.directions import square_to
-from assetpipe.geometry.kernels.facets import flat_triangles
-from assetpipe.geometry.kernels.order import take
+from assetpipe.geometry.kernels.facets import flat_triangles, touching
 from assetpipe.geometry.welding import first_equal, map_vertices, weld
 from assetpipe.groups import label_pieces
 
@@ -83,8 +82,7 @@ def _is_smooth(primitive: Primitive, places: Array) -> bool:
     corners = primitive.indices.reshape(-1, 3)
     around = np.zeros(len(places), bool)
     around[places[corners[:: max(1, len(corners) // AROUND)]]] = True
-    near = take(around[places], corners)
-    corners = corners[near[:, 0] | near[:, 1] | near[:, 2]]  # numpy's own `any` takes ten times as long for short rows
+    corners = corners[touching(corners, around[places])]
     triangles = places[corners]
     here = corners[around[triangles]]
     wedges = first_equal([places[here], primitive.attributes["NORMAL"][here]])

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from assetpipe.asset import Mesh, Primitive, Scene
+from assetpipe.asset import Mesh, Scene
 from assetpipe.geometry.seen import look
 from assetpipe.geometry.sights import MOST, Bools, all_sights, drawn_still, fixed_meshes
-from assetpipe.geometry.welding import select_vertices
+from assetpipe.geometry.welding import select_triangles
 from assetpipe.queries.visibility import THREADS
 from assetpipe.transforms import drawn_triangles
 
@@ -66,19 +64,13 @@ def drop_unseen(scene: Scene, seen: dict[tuple[int, int], Bools]) -> Hidden:
 
 
 def _drop(mesh: Mesh, at: int, seen: dict[tuple[int, int], Bools]) -> Mesh:
-    kept = [_keep(primitive, seen.get((at, number))) for number, primitive in enumerate(mesh.primitives)]
+    kept = [
+        select_triangles(primitive, seen[at, number]) if (at, number) in seen else primitive
+        for number, primitive in enumerate(mesh.primitives)
+    ]
     if all(new is old for new, old in zip(kept, mesh.primitives, strict=True)):
         return mesh
     return replace(mesh, primitives=tuple(primitive for primitive in kept if len(primitive.indices)))
-
-
-def _keep(primitive: Primitive, seen: Bools | None) -> Primitive:
-    if seen is None or seen.all():
-        return primitive
-    indices = np.ascontiguousarray(primitive.indices.reshape(-1, 3)[seen].reshape(-1))
-    used = np.zeros(len(primitive.positions), bool)
-    used[indices] = True
-    return select_vertices(replace(primitive, indices=indices), used)
 
 
 def _warned(scene: Scene, sentence: str) -> Scene:

@@ -15,6 +15,7 @@ from assetpipe.geometry.anchors import WIDTH, hang
 from assetpipe.geometry.bounds import scene_bounds
 from assetpipe.geometry.directions import crosses
 from assetpipe.geometry.flat import Facets, flat_vertices, measure_facets
+from assetpipe.geometry.kernels.alike import first_alike
 from assetpipe.geometry.kernels.order import take
 from assetpipe.geometry.kernels.threads import both
 from assetpipe.geometry.layers import separate_layers
@@ -32,7 +33,7 @@ NORMAL_WORTH = (
 )
 ANCHOR_WORTH = 0.06  # of the way between joints: a bent arm strays by a fifth less, an arm at rest by 4 % more
 COLOUR_WORTH = 0.01  # of the asset's radius: at half a pixel of 1024, a tenth of the range
-SAMPLE = 100_000  # triangles that tell how far a texture spans
+SAMPLE = 20_000  # triangles that tell how far a texture spans
 FEW = 64
 DIRECTIONS = ("NORMAL", "TANGENT")
 WIDTHS = {"TEXCOORD": 2, "NORMAL": 3, "COLOR": 4, "TANGENT": 3}
@@ -78,19 +79,18 @@ def join(scene: Scene) -> Joined | None:
         return None
     counts = [len(part.source.positions) for part in parts]
     starts = np.array([0, *accumulate(counts)], np.int32)
-    (places, parts), (radius, uv_scales, spans) = both(  # a fifth of a second each, of a million triangles
-        lambda: _weld(parts, starts),
-        lambda: _measure(scene, parts),
+    places, (radius, uv_scales, spans) = both(lambda: _places(parts, starts), lambda: _measure(scene, parts))
+    corners = _corners(parts, starts)
+    (vertices, vertex, first), (parts, columns, attributes) = both(
+        lambda: _vertices(places, corners),
+        lambda: _solved(_told_flat(parts, places, starts), uv_scales),
     )
-    columns = tuple(_columns(parts))
-    attributes, (vertices, vertex) = both(lambda: _attributes(parts, columns, uv_scales), lambda: _numbered(places))
     wedges = _wedges(parts, places, attributes)
     kept = _firsts(wedges)
     wedge_vertex = vertex if len(kept) == len(wedges) else vertex[kept]
-    corners = _corners(parts, starts)
     if len(kept) < len(wedges):
         corners = take(_numbers(kept, len(wedges))[wedges], corners)
-    layers = separate_layers(corners, wedge_vertex, len(vertices))
+    layers = separate_layers(first, corners, wedge_vertex, len(vertices))
     faces = [part.source.triangles for part in parts]
     positions = _end_to_end([metres(part.source.positions, part.scale) for part in parts])
     origin = np.arange(len(layers.wedges), dtype=np.int32)
@@ -116,14 +116,23 @@ def join(scene: Scene) -> Joined | None:
     return Joined(scene, surface, parts, starts, source, columns, uv_scales)
 
 
-def _weld(parts: Sequence[Part], starts: Ints) -> tuple[Array, tuple[Part, ...]]:
-    """(source vertices,) the first of the same mesh in the same place; and the parts, known to be flat or not."""
-    mesh = np.repeat([part.mesh for part in parts], np.diff(starts))
-    places = first_equal([_end_to_end([part.source.positions for part in parts]), mesh])
+def _places(parts: Sequence[Part], starts: Ints) -> Array:
+    """(source vertices,) the first of the same mesh in the same place."""
+    positions, meshes = _end_to_end([part.source.positions for part in parts]), [part.mesh for part in parts]
+    return first_equal([positions, *([np.repeat(meshes, np.diff(starts))] if len(set(meshes)) > 1 else [])])
+
+
+def _vertices(places: Array, corners: Ints) -> tuple[Array, Ints, Ints]:
+    """The source vertices that are the first in their place; which of these each is, and the first triangle that has
+    the same three."""
+    firsts = _firsts(places)
+    vertex = take(_numbers(firsts, len(places)), places)
+    return firsts, vertex, first_alike(corners, vertex)
+
+
+def _told_flat(parts: Sequence[Part], places: Array, starts: Ints) -> tuple[Part, ...]:
     pairs = zip(parts, pairwise(starts), strict=True)
-    return places, tuple(
-        replace(part, flat=flat_vertices(part.source, places[low:high])) for part, (low, high) in pairs
-    )
+    return tuple(replace(part, flat=flat_vertices(part.source, places[low:high])) for part, (low, high) in pairs)
 
 
 def _measure(scene: Scene, parts: Sequence[Part]) -> tuple[float, dict[str, Floats], dict[str, float]]:
@@ -149,12 +158,6 @@ def _corners(parts: Sequence[Part], starts: Ints) -> Ints:
 def _end_to_end(arrays: Sequence[Array]) -> Array:
     """Not copied where there is one."""
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-
-
-def _numbered(first: Array) -> tuple[Array, Ints]:
-    """The rows that are the first of those that equal them; which of these each row equals."""
-    firsts = _firsts(first)
-    return firsts, take(_numbers(firsts, len(first)), first)
 
 
 def _firsts(first: Array) -> Array:
@@ -241,6 +244,14 @@ def _span(part: Part, name: str) -> float:
     (ux, uy), (vx, vy) = (b - a).T, (c - a).T
     texture = np.abs(ux * vy - uy * vx).sum()
     return float(np.sqrt(surface / texture)) if texture > 0 and surface > 0 else 0.0
+
+
+def _solved(
+    parts: tuple[Part, ...], uv_scales: dict[str, Floats]
+) -> tuple[tuple[Part, ...], tuple[tuple[str, slice], ...], Floats]:
+    """The parts, which columns hold what of them, and these columns."""
+    columns = tuple(_columns(parts))
+    return parts, columns, _attributes(parts, columns, uv_scales)
 
 
 def _attributes(parts: Sequence[Part], columns: Sequence[tuple[str, slice]], uv_scales: dict[str, Floats]) -> Floats:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assetpipe.geometry.kernels.alike import first_alike
 from assetpipe.geometry.surface import Ints
 
 Longs = NDArray[np.int64]
@@ -29,13 +28,14 @@ class Layers:
     """(w,)"""
 
 
-def separate_layers(corners: Ints, wedge_vertex: Ints, vertices: int) -> Layers:
-    """The first triangle of each three vertices stays; later ones, whichever way they turn, get layers of their own."""
-    layer = _layers(first_alike(corners, wedge_vertex))
-    above = np.flatnonzero(layer)
-    wedges, count = np.arange(len(wedge_vertex)), int(layer.max(initial=0))
-    if not count:
+def separate_layers(first: Ints, corners: Ints, wedge_vertex: Ints, vertices: int) -> Layers:
+    """The `first` triangle (f,) of each three vertices stays; later ones, whichever way they turn, get layers of their
+    own."""
+    wedges, later = np.arange(len(wedge_vertex)), np.flatnonzero(first != np.arange(len(first), dtype=first.dtype))
+    if not len(later):
         return Layers(corners, wedges, np.arange(vertices), wedge_vertex)
+    layer = _layers(first, later)
+    above, count = np.flatnonzero(layer), int(layer.max())
     wedge_keys, wedge_number = np.unique(corners[above] * count + layer[above, None] - 1, return_inverse=True)
     place_keys = wedge_vertex[wedge_keys // count].astype(np.int64) * count + wedge_keys % count
     vertex_keys, vertex_number = np.unique(place_keys, return_inverse=True)
@@ -49,10 +49,9 @@ def separate_layers(corners: Ints, wedge_vertex: Ints, vertices: int) -> Layers:
     )
 
 
-def _layers(first: Ints) -> Longs:
+def _layers(first: Ints, later: Longs) -> Longs:
     """(f,) how many earlier triangles have the same three vertices, from the first that has them."""
     layer = np.zeros(len(first), np.int64)
-    later = np.flatnonzero(first != np.arange(len(first)))
     ordered = later[np.argsort(first[later], kind="stable")]
     group = first[ordered]
     starts = np.flatnonzero(np.diff(group, prepend=-1))

@@ -17,6 +17,7 @@ from assetpipe.geometry.pose import Pose
 from assetpipe.geometry.snapping import snap_together
 from assetpipe.geometry.uses import needs_tangents
 from assetpipe.geometry.welding import weld
+from assetpipe.rows import used_rows
 
 Counts = Counter[str]
 Mend = Callable[[Primitive, Counts], Primitive]
@@ -157,8 +158,7 @@ def _mend_tangents(primitive: Primitive, counts: Counts) -> Primitive:
 
 
 def _weld(primitive: Primitive, counts: Counts) -> Primitive:
-    used = np.zeros(len(primitive.positions), bool)
-    used[primitive.indices] = True
+    used = used_rows(primitive.indices, len(primitive.positions))
     welded = weld(primitive)
     counts["unused"] += int((~used).sum())
     counts["welded"] += int(used.sum()) - len(welded.positions)

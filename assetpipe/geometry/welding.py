@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from assetpipe.asset import Array, Primitive
 from assetpipe.rows import first_equal as first_equal
+from assetpipe.rows import used_rows
 
 
 def weld(primitive: Primitive) -> Primitive:
     """Vertices that equal another in all attributes and morph targets are stored once, unused ones not at all."""
-    used = np.zeros(len(primitive.positions), bool)
-    used[primitive.indices] = True
-    if not used.all():
-        primitive = select_vertices(primitive, used)
+    primitive = used_vertices(primitive)
     first = first_equal(
         [*primitive.attributes.values(), *(array for each in primitive.targets for array in each.values())]
     )
@@ -25,6 +23,20 @@ def weld(primitive: Primitive) -> Primitive:
     if kept.all():
         return primitive
     return select_vertices(replace(primitive, indices=first[primitive.indices].astype(np.uint32)), kept)
+
+
+def used_vertices(primitive: Primitive) -> Primitive:
+    """Only the vertices that an index names."""
+    used = used_rows(primitive.indices, len(primitive.positions))
+    return primitive if used.all() else select_vertices(primitive, used)
+
+
+def select_triangles(primitive: Primitive, kept: NDArray[np.bool_]) -> Primitive:
+    """Only the triangles where `kept` (f,), and the vertices that they use."""
+    if kept.all():
+        return primitive
+    indices = np.ascontiguousarray(primitive.indices.reshape(-1, 3)[kept].reshape(-1))
+    return used_vertices(replace(primitive, indices=indices))
 
 
 def select_vertices(primitive: Primitive, kept: NDArray[np.bool_]) -> Primitive:

@@ -19,12 +19,12 @@ def first_alike(corners: Ints, vertex: Ints) -> Ints:
     load(__name__)
     first = np.empty(len(corners), np.int32)
     if len(corners):
-        table = wp.full(1 << (2 * len(corners) - 1).bit_length(), -1, dtype=wp.int32, device="cpu")
+        table = np.full(1 << (2 * len(corners) - 1).bit_length(), -1, np.int32)  # has large pages, unlike Warp's own
         given = [
             wp.array(np.ascontiguousarray(array, np.int32), dtype=kind, device="cpu", copy=False)
-            for array, kind in ((corners, wp.vec3i), (vertex, wp.int32), (first, wp.int32))
+            for array, kind in ((corners, wp.vec3i), (vertex, wp.int32), (first, wp.int32), (table, wp.int32))
         ]
-        wp.launch(_look_up, dim=1, inputs=[*given, table], device="cpu")
+        wp.launch(_look_up, dim=1, inputs=given, device="cpu")
     return first
 
 

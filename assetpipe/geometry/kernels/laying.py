@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import warp as wp
 
@@ -114,6 +112,7 @@ def compact(state: State) -> State:
     load("assetpipe.geometry.kernels.arranging")
     arrays = state.arrays
     state.workers.clear()
+    state.meshes.clear()
     for name in SCRATCH:
         del arrays[name]
     faces, heir = np.flatnonzero(state.alive).astype(np.int32), arrays.pop("heir")
@@ -130,7 +129,7 @@ def compact(state: State) -> State:
     wp.launch(follow, dim=1, inputs=[whole(heir, wp.int32), whole(number, wp.int32)], device="cpu")
     home = np.empty_like(state.home)
     launch_over(renumber, len(home), [whole(array, wp.int32) for array in (state.home, number, home)])
-    return _thread(replace(state, group=take_alike(state.group, faces), home=home))
+    return _thread(state.having(arrays, group=take_alike(state.group, faces), home=home))
 
 
 def _used(faces: Array, index: Array, count: int) -> tuple[Array, Array]:
@@ -164,7 +163,7 @@ def _thread(state: State) -> State:
         "choice": np.zeros(rows * PLAN, np.float64),
         "counts": np.array([state.arrays["copies"].sum(dtype=np.int64), 0, 0, 0]),
     }
-    return replace(state, arrays={**state.arrays, **fresh}, workers=[])
+    return state.having({**state.arrays, **fresh})
 
 
 def _ranks(order: Array) -> Array:

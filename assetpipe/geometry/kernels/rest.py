@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from assetpipe.geometry.kernels.records import DOUBT
@@ -16,7 +14,7 @@ UNTOUCHED = ("copies", "place", "places", "mu", "low", "high")
 def keep(state: State) -> State:
     """A state of its own, to go on from later."""
     arrays = {name: array if name in UNTOUCHED else array.copy() for name, array in state.arrays.items()}
-    return replace(state, arrays=arrays, workers=[])
+    return state.having(arrays)
 
 
 def take_up(kept: State, doubts: Array | None) -> State:

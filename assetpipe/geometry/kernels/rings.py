@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import get, near, put, ring, set_near, set_ring
+from assetpipe.geometry.kernels.cells import get, near, put, ring, send_for, set_near, set_ring
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,
@@ -68,6 +68,7 @@ def gather(m: Mesh, v: int, base: int, most: int) -> int:
             set_ring(m, base + n, V2, get(m.vertex, b))
             set_ring(m, base + n, W1, get(m.wedge, a))
             set_ring(m, base + n, W2, get(m.wedge, b))
+            send_for(m.record, get(m.vertex, a))
             n = n + 1
             last = c
         c = following

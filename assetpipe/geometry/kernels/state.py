@@ -56,6 +56,8 @@ class State:
     """Of the last sweep."""
     workers: list[State] = field(default_factory=list)
     """The same surface with scratch of their own, for threads; made as they are asked for."""
+    meshes: dict[int, Any] = field(default_factory=dict)
+    """What `as_mesh` made of the arrays, for each stage."""
 
     def crew(self, threads: int) -> list[State]:
         while len(self.workers) < threads:
@@ -69,6 +71,10 @@ class State:
         latest = max(int(each[CLOCK]) for each in counts)
         for each in counts:
             each[CLOCK] = latest
+
+    def having(self, arrays: dict[str, Array], **other: Any) -> State:
+        """With other arrays, of which nothing is known yet."""
+        return replace(self, arrays=arrays, workers=[], meshes={}, **other)
 
     @property
     def drawn(self) -> int:
@@ -90,7 +96,13 @@ class State:
 
 
 def as_mesh(state: State, stage: int) -> Any:
-    """The arrays, not copied, as the kernels take them."""
+    """The arrays, not copied, as the kernels take them. Made once: that takes half a millisecond."""
+    if stage not in state.meshes:
+        state.meshes[stage] = _mesh(state, stage)
+    return state.meshes[stage]
+
+
+def _mesh(state: State, stage: int) -> Any:
     mesh = Mesh()
     for name, array in state.arrays.items():
         kind = KERNEL_TYPES.get(name, wp.float32 if array.dtype == np.float32 else wp.int32)
@@ -108,7 +120,7 @@ def _with_own_scratch(state: State) -> State:
     """The same surface for another thread, that keeps to vertices of which it alone visits all neighbours."""
     shared = state.arrays
     own = {name: np.zeros_like(shared[name]) for name in ("ring", "near", "choice", "counts", "worst")}
-    return replace(state, arrays={**shared, **own}, workers=[])
+    return state.having({**shared, **own})
 
 
 def extract(state: State, surface: Surface) -> Surface:
