@@ -124,25 +124,25 @@ def _with_own_scratch(state: State) -> State:
 
 
 def extract(state: State, surface: Surface) -> Surface:
-    """What lives, as a surface of its own."""
+    """A state of which all lives, as a surface of its own."""
     old = state.arrays
-    faces = np.flatnonzero(state.alive)
-    vertices, vertex = _used(take(old["vertex"].reshape(-1, 3), faces).reshape(-1), len(old["record"]))
-    wedges, wedge = _used(take(old["wedge"].reshape(-1, 3), faces).reshape(-1), len(old["weight"]))
-    wedge_vertex = np.zeros(len(wedges), np.int32)
-    wedge_vertex[wedge] = vertex
-    attributes = np.empty((len(wedges), len(state.columns)), np.float32)
-    attributes[:, state.columns[: state.steering]] = old["solved"][wedges, : state.steering, VALUE]
-    attributes[:, state.columns[state.steering :]] = old["carried"][wedges, : len(state.columns) - state.steering]
+    wedge_vertex = np.empty(len(old["weight"]), np.int32)
+    wedge_vertex[old["wedge"]] = old["vertex"]
+    attributes = np.empty((len(wedge_vertex), len(state.columns)), np.float32)
+    for columns, values in (
+        (state.columns[: state.steering], old["solved"][..., VALUE]),
+        (state.columns[state.steering :], old["carried"]),
+    ):
+        attributes[:, columns] = values
     return Surface(
-        positions=old["record"][vertices, :3] / np.float32(state.scale) + state.centre,
-        corners=wedge.reshape(-1, 3),
+        positions=old["record"][:, :3] / np.float32(state.scale) + state.centre,
+        corners=old["wedge"].reshape(-1, 3).copy(),
         wedge_vertex=wedge_vertex,
         attributes=attributes,
         weights=surface.weights,
-        group=take_alike(state.group, faces),
-        copies=take_alike(old["copies"], faces),
-        origin=surface.origin[old["seed"][wedges]],
+        group=state.group,
+        copies=old["copies"],
+        origin=take(surface.origin, old["seed"]),
         uv_sets=surface.uv_sets,
     )
 
@@ -150,11 +150,3 @@ def extract(state: State, surface: Surface) -> Surface:
 def take_alike(array: Array, rows: Array) -> Array:
     """`array[rows]`, without memory of its own where all are the same by construction."""
     return np.broadcast_to(array[:1], len(rows)) if array.strides == (0,) and len(array) else take(array, rows)
-
-
-def _used(index: Array, size: int) -> tuple[Array, Array]:
-    """Which of `size` rows are used, and the index into only those."""
-    used = np.zeros(size, bool)
-    used[index] = True
-    new = np.cumsum(used, dtype=np.int32) - np.int32(1)
-    return np.flatnonzero(used), take(new, index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import warp as wp
@@ -23,17 +24,12 @@ def threads_for(most: int) -> int:
 
 def side_by_side(work: Callable[[int], None], threads: int) -> None:
     """Call work(thread) in each."""
-    if threads == 1:
-        work(0)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(threads)))
+    _together([partial(work, thread) for thread in range(threads)])
 
 
 def both(one: Callable[[], One], other: Callable[[], Other]) -> tuple[One, Other]:
-    with ThreadPoolExecutor(1) as beside:
-        later = beside.submit(other)
-        return one(), later.result()
+    first, second = _together([one, other])
+    return first, second
 
 
 def ranges(count: int) -> list[tuple[int, int]]:
@@ -47,3 +43,26 @@ def launch_over(kernel: Any, count: int, inputs: Sequence[Any]) -> None:
     writes what belongs to its own rows alone."""
     parts = ranges(count)
     side_by_side(lambda thread: wp.launch(kernel, dim=1, inputs=[*parts[thread], *inputs], device="cpu"), len(parts))
+
+
+def _together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What each returns. The caller does the first, and any that nobody has begun by then: a job may call this too,
+    however few threads there are. Nothing runs any more when one has raised an error."""
+    later = [_pool().submit(job) for job in jobs[1:]]
+    try:
+        done = [jobs[0]()]
+        done += [job() if other.cancel() else other.result() for job, other in zip(jobs[1:], later, strict=True)]
+    finally:
+        for other in later:
+            if not other.cancel():
+                other.exception()
+    return done
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Kept: a thread takes half a millisecond to start and to end, and a collapse wants a hundred."""
+    return ThreadPoolExecutor(MOST_THREADS)
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # threads stay with the parent
