@@ -6,7 +6,7 @@ import ctypes
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
 LARGE = 6 * 1024 * 1024
-SPARE = 32 * 1024 * 1024
+SPARE = 16 * 1024 * 1024
 """Free memory at the end of a heap that is kept: by default all but 128 KB goes back, and each array of a few megabytes
 comes with new pages."""
 ARENAS = 2
@@ -28,3 +28,10 @@ def return_memory_early() -> None:
         mallopt(M_MMAP_THRESHOLD, LARGE)
         mallopt(M_TRIM_THRESHOLD, SPARE)
         mallopt(M_ARENA_MAX, ARENAS)
+
+
+def return_memory() -> None:
+    """What is free now: worth it where much is about to be asked for that is too large for it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

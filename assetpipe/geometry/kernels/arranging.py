@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.records import DOUBT, VALUE, vec16f
+from assetpipe.geometry.kernels.records import DOUBT, HEIR, VALUE, vec16f
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -126,11 +126,11 @@ def rank(first: int, last: int, order: wp.array(dtype=wp.int32), ranks: wp.array
 
 
 @wp.kernel
-def follow(heir: wp.array(dtype=wp.int32), number: wp.array(dtype=wp.int32)) -> None:
+def follow(head: wp.array(dtype=wp.int32), number: wp.array(dtype=wp.int32)) -> None:
     """The number of each vertex's last heir for its own, which lies before it."""
-    for v in range(heir.shape[0]):
-        if heir[v] != v:
-            number[v] = number[heir[v]]
+    for v in range(head.shape[0]):
+        if head[v] <= HEIR:
+            number[v] = number[HEIR - head[v]]
 
 
 @wp.kernel

@@ -17,6 +17,7 @@ from assetpipe.geometry.kernels.records import (
     B1,
     DEAD,
     DOUBT,
+    HEIR,
     INNER,
     RIM,
     RING,
@@ -205,7 +206,6 @@ def join(m: Mesh, v: int, s: int, n: int, nu: int, x: wp.vec3d):
     put(m.head, v, -1)
     end = relink(m, v, u, n, s, -1, 0, both)
     relink(m, v, u, nu, s, end, RING, both)
-    put(m.head, u, -1)
-    put(m.heir, u, v)
+    put(m.head, u, HEIR - v)
     put(m.kind, v, wp.int8(wp.max(kv & SORT, ku & SORT) | ((kv | ku) & RIM)))
     put(m.counts, 1, get(m.counts, 1) + wp.int64(1))

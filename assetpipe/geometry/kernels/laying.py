@@ -23,6 +23,7 @@ from assetpipe.geometry.kernels.state import Array, State, take_alike
 from assetpipe.geometry.kernels.threads import both, launch_over
 from assetpipe.geometry.surface import Surface
 from assetpipe.kernels import load
+from assetpipe.memory import return_memory
 
 OF_VERTICES, OF_WEDGES = ("record", "key", "kind"), ("solved", "carried", "weight", "seed")
 SCRATCH = ("next", "head", "slot", "ring", "near", "choice", "counts")
@@ -33,22 +34,17 @@ def lay_out(surface: Surface) -> State:
     """Vertices, then wedges and faces, in the order of the Morton curve; faces without three vertices left out."""
     load("assetpipe.geometry.kernels.arranging")
     box = column_ranges(surface.positions)
-    (order, home, wedge_rank, wedges), (low, high) = both(
-        lambda: _orders(surface, *box), lambda: column_ranges(surface.attributes)
-    )
     centre = _centre(*box)
     scale = _scale(*box, centre)
     columns, steering = np.argsort(surface.weights <= 0, kind="stable"), int((surface.weights > 0).sum())
-    (group, corners), (of_wedges, record) = both(
-        lambda: _lay_out_faces(surface, wedge_rank, wedges, len(order)),
-        lambda: (_lay_out_wedges(surface, wedges, columns, steering), _records(surface, order, centre, scale)),
+    (group, home, arranged), (low, high) = both(
+        lambda: _arrange(surface, box, centre, scale, columns, steering), lambda: column_ranges(surface.attributes)
     )
+    return_memory()  # of what was only on the way: the lists that are still to come make the peak
     arrays = {
-        **corners,
-        **of_wedges,
-        "record": record,
-        "key": np.zeros(len(order), np.float32),
-        "kind": np.zeros(len(order), np.int8),
+        **arranged,
+        "key": np.zeros(len(arranged["record"]), np.float32),
+        "kind": np.zeros(len(arranged["record"]), np.int8),
         "place": np.ascontiguousarray(surface.wedge_vertex),
         "places": np.ascontiguousarray(surface.positions),
         "mu": (surface.weights[columns].astype(np.float64) * scale) ** 2,
@@ -57,6 +53,18 @@ def lay_out(surface: Surface) -> State:
         "worst": np.zeros(1, np.float64),
     }
     return _thread(State(arrays, group, steering, columns, scale, centre, surface.uv_sets, home))
+
+
+def _arrange(
+    surface: Surface, box: tuple[Array, Array], centre: Array, scale: float, columns: Array, steering: int
+) -> tuple[Array, Array, dict[str, Array]]:
+    """The group of each face, the rank of each vertex, and what faces, wedges and vertices carry."""
+    order, home, wedge_rank, wedges = _orders(surface, *box)
+    (group, corners), (of_wedges, record) = both(
+        lambda: _lay_out_faces(surface, wedge_rank, wedges, len(order)),
+        lambda: (_lay_out_wedges(surface, wedges, columns, steering), _records(surface, order, centre, scale)),
+    )
+    return group, home, {**corners, **of_wedges, "record": record}
 
 
 def _orders(surface: Surface, low: Array, high: Array) -> tuple[Array, Array, Array, Array]:
@@ -113,9 +121,10 @@ def compact(state: State) -> State:
     arrays = state.arrays
     state.workers.clear()
     state.meshes.clear()
+    head = arrays["head"]
     for name in SCRATCH:
         del arrays[name]
-    faces, heir = np.flatnonzero(state.alive).astype(np.int32), arrays.pop("heir")
+    faces = np.flatnonzero(state.alive).astype(np.int32)
     arrays["copies"] = take_alike(arrays["copies"], faces)
     (vertices, number), (wedges, wedge_number) = both(
         lambda: _used(faces, arrays["vertex"], len(arrays["record"])),
@@ -126,7 +135,7 @@ def compact(state: State) -> State:
     for rows, names in ((vertices, OF_VERTICES), (wedges, OF_WEDGES)):
         for name in names:
             arrays[name] = take_rows(arrays[name], rows)
-    wp.launch(follow, dim=1, inputs=[whole(heir, wp.int32), whole(number, wp.int32)], device="cpu")
+    wp.launch(follow, dim=1, inputs=[whole(head, wp.int32), whole(number, wp.int32)], device="cpu")
     home = np.empty_like(state.home)
     launch_over(renumber, len(home), [whole(array, wp.int32) for array in (state.home, number, home)])
     return _thread(state.having(arrays, group=take_alike(state.group, faces), home=home))
@@ -157,7 +166,6 @@ def _thread(state: State) -> State:
     links["slot"].fill(-1)
     fresh = {
         **links,
-        "heir": np.arange(vertices, dtype=np.int32),
         "ring": np.zeros(rows * CORNER, np.int32),
         "near": np.zeros(rows * NEAR, np.int32),
         "choice": np.zeros(rows * PLAN, np.float64),

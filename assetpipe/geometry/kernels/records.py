@@ -56,6 +56,7 @@ CORNER = wp.constant(6)
 PLAN = wp.constant(15)
 """Numbers in a plan: what `plan` says, and from KEPT on the quadric that it was made by."""
 KEPT = wp.constant(5)
+HEIR = wp.constant(-2)
 DEAD = 2.0**126
 LATER = 16.0
 """What the threshold grows by until an edge that strays beyond the gate is weighed again."""
@@ -69,9 +70,8 @@ class Mesh:
     wedge: wp.array(dtype=wp.int32)  # (3f,)
     next: wp.array(dtype=wp.int32)  # (3f,) next corner at the same vertex, -1 at the end; may pass through dead ones
     copies: wp.array(dtype=wp.int32)  # (f,)
-    head: wp.array(dtype=wp.int32)  # (v,) first corner
+    head: wp.array(dtype=wp.int32)  # (v,) first corner; -1: none; HEIR - h of a vertex that was joined to h
     slot: wp.array(dtype=wp.int32)  # (v,) row in `near`, counted from a clock that only rises
-    heir: wp.array(dtype=wp.int32)  # (v,) the vertex that each was joined to, or itself
     kind: wp.array(dtype=wp.int8)  # (v,) INNER, CURVE or JUNCTION, and RIM
     record: wp.array(dtype=vec16f)  # (v,)
     key: wp.array(dtype=wp.float32)  # (v,) no edge that it owns costs less; an edge belongs to its lower vertex
