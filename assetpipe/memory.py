@@ -6,7 +6,7 @@ import ctypes
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
 LARGE = 6 * 1024 * 1024
-SPARE = 16 * 1024 * 1024
+SPARE = 8 * 1024 * 1024
 """Free memory at the end of a heap that is kept: by default all but 128 KB goes back, and each array of a few megabytes
 comes with new pages."""
 ARENAS = 2
