@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
 LARGE = 6 * 1024 * 1024
@@ -23,7 +24,7 @@ def return_memory_early() -> None:
     and vertex arrays then come from heaps that never shrink. Pinned, a build of the million-triangle scan peaks at four
     fifths of the memory. Not lower: a block that is mapped anew costs the system 5 µs for each of its pages, until it
     is large enough for huge ones. Other C libraries have no such knob, and no such habit."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _of_libc("mallopt")
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGE)
         mallopt(M_TRIM_THRESHOLD, SPARE)
@@ -32,6 +33,11 @@ def return_memory_early() -> None:
 
 def return_memory() -> None:
     """What is free now: worth it where much is about to be asked for that is too large for it."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = _of_libc("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+def _of_libc(name: str) -> Callable[..., int] | None:
+    """None where the C library is not glibc."""
+    return getattr(ctypes.CDLL(None), name, None)

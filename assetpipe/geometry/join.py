@@ -118,8 +118,10 @@ def join(scene: Scene) -> Joined | None:
 
 def _places(parts: Sequence[Part], starts: Ints) -> Array:
     """(source vertices,) the first of the same mesh in the same place."""
-    positions, meshes = _end_to_end([part.source.positions for part in parts]), [part.mesh for part in parts]
-    return first_equal([positions, *([np.repeat(meshes, np.diff(starts))] if len(set(meshes)) > 1 else [])])
+    columns, meshes = [_end_to_end([part.source.positions for part in parts])], [part.mesh for part in parts]
+    if len(set(meshes)) > 1:
+        columns.append(np.repeat(meshes, np.diff(starts)))
+    return first_equal(columns)
 
 
 def _vertices(places: Array, corners: Ints) -> tuple[Array, Ints, Ints]:

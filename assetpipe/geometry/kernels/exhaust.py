@@ -33,6 +33,8 @@ SAMPLE = 4096
 """Vertices that tell what edges cost before the first sweep."""
 ENOUGH = 65_536
 """Keys that tell the next threshold."""
+SPARSE = 64
+"""Of as many vertices one tells, as a rule, that there are dearer edges."""
 FAR = 8.0
 """Times the goal, of triangles: from here on what is cheap goes in any order."""
 CHEAP = 6.0
@@ -189,7 +191,7 @@ def _quantile(values: Array, share: float) -> float:
 
 def _is_beyond_all(state: State, rules: Rules, threshold: float) -> bool:
     """Whether no edge within the gate costs more: area times squared error, and a little for its length."""
-    for every in (FEW, 1):  # a few vertices tell, as a rule
+    for every in (SPARSE, 1):
         area = float(state.arrays["record"][::every, AREA].max(initial=0.0))
         if threshold < 8.0 * area * (min(rules.gate, FARTHEST) + SHORT * FARTHEST):
             return False

@@ -8,6 +8,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array
+from assetpipe.geometry.kernels.order import whole
 from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
@@ -33,11 +34,8 @@ def touching(triangles: Array, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     touched = np.zeros(len(triangles), bool)
     if len(triangles):
         corners = np.ascontiguousarray(triangles).astype(np.uint32, copy=False)
-        arrays = (
-            wp.array(array, dtype=kind, device="cpu", copy=False)
-            for array, kind in ((corners.reshape(-1), wp.uint32), (marked, wp.bool), (touched, wp.bool))
-        )
-        wp.launch(_touch, dim=1, inputs=[*arrays], device="cpu")
+        arrays = [whole(corners.reshape(-1), wp.uint32), whole(marked, wp.bool), whole(touched, wp.bool)]
+        wp.launch(_touch, dim=1, inputs=arrays, device="cpu")
     return touched
 
 

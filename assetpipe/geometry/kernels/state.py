@@ -129,11 +129,8 @@ def extract(state: State, surface: Surface) -> Surface:
     wedge_vertex = np.empty(len(old["weight"]), np.int32)
     wedge_vertex[old["wedge"]] = old["vertex"]
     attributes = np.empty((len(wedge_vertex), len(state.columns)), np.float32)
-    for columns, values in (
-        (state.columns[: state.steering], old["solved"][..., VALUE]),
-        (state.columns[state.steering :], old["carried"]),
-    ):
-        attributes[:, columns] = values
+    attributes[:, state.columns[: state.steering]] = old["solved"][..., VALUE]
+    attributes[:, state.columns[state.steering :]] = old["carried"]
     return Surface(
         positions=old["record"][:, :3] / np.float32(state.scale) + state.centre,
         corners=old["wedge"].reshape(-1, 3).copy(),
