@@ -9,6 +9,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array
+from assetpipe.elements import get, put
 from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
@@ -50,12 +51,16 @@ def _find_first(
     """`table`: -1 throughout, a power of two long, with room to spare: the rows seen, by the last bits of their mix."""
     last = wp.uint64(table.shape[0] - 1)
     for row in range(mix.shape[0]):
-        at = int(mix[row] & last)
-        while table[at] >= 0 and mix[table[at]] != mix[row]:
+        own = get(mix, row)
+        at = int(own & last)
+        found = get(table, at)
+        while found >= 0 and get(mix, found) != own:
             at = (at + 1) & int(last)
-        if table[at] < 0:
-            table[at] = row
-        first[row] = wp.int64(table[at])
+            found = get(table, at)
+        if found < 0:
+            put(table, at, row)
+            found = row
+        put(first, row, wp.int64(found))
 
 
 def used_rows(indices: Array, count: int) -> NDArray[np.bool_]:
@@ -75,7 +80,7 @@ def used_rows(indices: Array, count: int) -> NDArray[np.bool_]:
 @wp.kernel
 def _mark(indices: wp.array(dtype=wp.uint32), used: wp.array(dtype=wp.bool)) -> None:
     for i in range(indices.shape[0]):
-        used[int(indices[i])] = True
+        put(used, int(get(indices, i)), True)
 
 
 def _mix(columns: Sequence[Array]) -> NDArray[np.uint64]:

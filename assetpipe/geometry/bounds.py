@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from assetpipe.transforms import Doubles, Placement
 
 Point = tuple[float, float, float]
 MANY = 200_000_000  # vertices over all copies: beyond, the corners of a mesh's box stand for its vertices
+AT_ONCE = 16_384
+"""Vertices, so that what they are on the way stays in the processor's cache: half a million take 15 ms, at once 29."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def scene_bounds(scene: Scene) -> Bounds:
 def _farthest(points: Doubles, centre: Doubles) -> float:
     """Squared."""
     x, y, z = (np.square(points[:, axis] - centre[axis]) for axis in range(3))
-    return float((x + y + z).max())
+    return float((x + y + z).max(initial=0.0))
 
 
 class _Seen(dict[int, NDArray[np.bool_] | None]):
@@ -79,8 +81,18 @@ def _blocks(
         points = primitive.positions if used is None else primitive.positions[used]
         yield _corners(points.min(axis=0), points.max(axis=0), placement.matrices)
         return
-    for vertices in pose.vertices(placement, primitive):
-        yield vertices if used is None else vertices[used]
+    for at in range(0, len(primitive.positions), AT_ONCE):
+        few = slice(at, at + AT_ONCE)
+        for vertices in pose.vertices(placement, _some(primitive, few)):
+            yield vertices if used is None else vertices[used[few]]
+
+
+def _some(primitive: Primitive, rows: slice) -> Primitive:
+    """Of the vertices, not copied; what its indices say is of no use."""
+    attributes, *targets = (
+        {name: array[rows] for name, array in arrays.items()} for arrays in (primitive.attributes, *primitive.targets)
+    )
+    return replace(primitive, attributes=attributes, targets=tuple(targets))
 
 
 def _corners(low: Doubles, high: Doubles, matrices: Doubles) -> Doubles:

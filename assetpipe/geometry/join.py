@@ -16,9 +16,9 @@ from assetpipe.geometry.bounds import scene_bounds
 from assetpipe.geometry.directions import crosses
 from assetpipe.geometry.flat import Facets, flat_vertices, measure_facets
 from assetpipe.geometry.kernels.alike import first_alike
-from assetpipe.geometry.kernels.order import take
-from assetpipe.geometry.kernels.threads import both
-from assetpipe.geometry.layers import separate_layers
+from assetpipe.geometry.kernels.order import take, take_rows
+from assetpipe.geometry.kernels.threads import both, ranges, side_by_side
+from assetpipe.geometry.layers import find_layers, separate_layers
 from assetpipe.geometry.pose import Pose
 from assetpipe.geometry.surface import Floats, Ints, Surface
 from assetpipe.geometry.welding import first_equal
@@ -35,6 +35,7 @@ ANCHOR_WORTH = 0.06  # of the way between joints: a bent arm strays by a fifth l
 COLOUR_WORTH = 0.01  # of the asset's radius: at half a pixel of 1024, a tenth of the range
 SAMPLE = 20_000  # triangles that tell how far a texture spans
 FEW = 64
+ONE = np.float32(1)
 DIRECTIONS = ("NORMAL", "TANGENT")
 WIDTHS = {"TEXCOORD": 2, "NORMAL": 3, "COLOR": 4, "TANGENT": 3}
 
@@ -81,16 +82,15 @@ def join(scene: Scene) -> Joined | None:
     starts = np.array([0, *accumulate(counts)], np.int32)
     places, (radius, uv_scales, spans) = both(lambda: _places(parts, starts), lambda: _measure(scene, parts))
     corners = _corners(parts, starts)
-    (vertices, vertex, first), (parts, columns, attributes) = both(
+    (vertices, vertex, layer), (parts, columns, attributes) = both(
         lambda: _vertices(places, corners),
         lambda: _solved(_told_flat(parts, places, starts), uv_scales),
     )
-    wedges = _wedges(parts, places, attributes)
-    kept = _firsts(wedges)
+    wedges, kept = _wedges(parts, places, attributes)
     wedge_vertex = vertex if len(kept) == len(wedges) else vertex[kept]
     if len(kept) < len(wedges):
         corners = take(_numbers(kept, len(wedges))[wedges], corners)
-    layers = separate_layers(first, corners, wedge_vertex, len(vertices))
+    layers = separate_layers(layer, corners, wedge_vertex, len(vertices))
     faces = [part.source.triangles for part in parts]
     positions = _end_to_end([metres(part.source.positions, part.scale) for part in parts])
     origin = np.arange(len(layers.wedges), dtype=np.int32)
@@ -103,7 +103,7 @@ def join(scene: Scene) -> Joined | None:
         corner_values = np.concatenate([corner_values, anchors[source]], axis=1)
         weights = np.concatenate([weights, np.full(WIDTH, ANCHOR_WORTH, np.float32)])
     surface = Surface(
-        positions=take(positions, vertices[layers.vertices]),
+        positions=take_rows(positions, vertices[layers.vertices]),
         corners=np.ascontiguousarray(layers.corners, np.int32),
         wedge_vertex=layers.wedge_vertex,
         attributes=corner_values,
@@ -124,12 +124,11 @@ def _places(parts: Sequence[Part], starts: Ints) -> Array:
     return first_equal(columns)
 
 
-def _vertices(places: Array, corners: Ints) -> tuple[Array, Ints, Ints]:
-    """The source vertices that are the first in their place; which of these each is, and the first triangle that has
-    the same three."""
+def _vertices(places: Array, corners: Ints) -> tuple[Array, Ints, Array | None]:
+    """The source vertices that are the first in their place; which of these each is, and the layer of each triangle."""
     firsts = _firsts(places)
     vertex = take(_numbers(firsts, len(places)), places)
-    return firsts, vertex, first_alike(corners, vertex)
+    return firsts, vertex, find_layers(first_alike(corners, vertex))
 
 
 def _told_flat(parts: Sequence[Part], places: Array, starts: Ints) -> tuple[Part, ...]:
@@ -265,10 +264,19 @@ def _attributes(parts: Sequence[Part], columns: Sequence[tuple[str, slice]], uv_
         for name, where in columns:
             values = solved_attribute(part, name)
             if values is not None:
-                scales = uv_scales.get(name, np.ones(len(parts), np.float32))
-                np.multiply(_padded(values, where), scales[at], out=block[:, where])
+                _fill(block[:, where], _padded(values, where), uv_scales[name][at] if name in uv_scales else ONE)
         blocks.append(block)
     return _end_to_end(blocks)
+
+
+def _fill(block: Array, values: Array, scale: np.float32) -> None:
+    parts = ranges(len(block))
+
+    def work(thread: int) -> None:
+        rows = slice(*parts[thread])
+        np.multiply(values[rows], scale, out=block[rows])
+
+    side_by_side(work, len(parts))
 
 
 def _padded(values: Array, where: slice) -> Array:
@@ -278,15 +286,16 @@ def _padded(values: Array, where: slice) -> Array:
     return np.pad(values, ((0, 0), (0, width - values.shape[1])), constant_values=1)
 
 
-def _wedges(parts: Sequence[Part], places: Array, attributes: Floats) -> NDArray[np.int64]:
-    """(source vertices,) the first that is the same wedge: flat parts join those that only their normals kept apart."""
-    wedges = np.arange(len(places))
-    flat = np.concatenate([part.flat for part in parts])
-    if flat.any():
-        part_of = np.repeat(np.arange(len(parts)), [len(part.source.positions) for part in parts])
-        some = np.flatnonzero(flat)
-        wedges[some] = some[first_equal([places[some], part_of[some], attributes[some]])]
-    return wedges
+def _wedges(parts: Sequence[Part], places: Array, attributes: Floats) -> tuple[Array, Array]:
+    """(source vertices,) the first that is the same wedge, and which are the first: flat parts join those that only
+    their normals kept apart."""
+    wedges, flat = np.arange(len(places)), _end_to_end([part.flat for part in parts])
+    if not flat.any():
+        return wedges, wedges
+    part_of = np.repeat(np.arange(len(parts)), [len(part.source.positions) for part in parts])
+    some = np.flatnonzero(flat)
+    wedges[some] = some[first_equal([places[some], part_of[some], attributes[some]])]
+    return wedges, _firsts(wedges)
 
 
 def _weights(columns: Sequence[tuple[str, slice]], spans: dict[str, float], radius: float) -> Floats:

@@ -28,13 +28,11 @@ class Layers:
     """(w,)"""
 
 
-def separate_layers(first: Ints, corners: Ints, wedge_vertex: Ints, vertices: int) -> Layers:
-    """The `first` triangle (f,) of each three vertices stays; later ones, whichever way they turn, get layers of their
-    own."""
-    wedges, later = np.arange(len(wedge_vertex)), np.flatnonzero(first != np.arange(len(first), dtype=first.dtype))
-    if not len(later):
+def separate_layers(layer: Longs | None, corners: Ints, wedge_vertex: Ints, vertices: int) -> Layers:
+    """Triangles of the lowest `layer` (f,) stay; those above, whichever way they turn, get vertices of their own."""
+    wedges = np.arange(len(wedge_vertex))
+    if layer is None:
         return Layers(corners, wedges, np.arange(vertices), wedge_vertex)
-    layer = _layers(first, later)
     above, count = np.flatnonzero(layer), int(layer.max())
     wedge_keys, wedge_number = np.unique(corners[above] * count + layer[above, None] - 1, return_inverse=True)
     place_keys = wedge_vertex[wedge_keys // count].astype(np.int64) * count + wedge_keys % count
@@ -49,8 +47,12 @@ def separate_layers(first: Ints, corners: Ints, wedge_vertex: Ints, vertices: in
     )
 
 
-def _layers(first: Ints, later: Longs) -> Longs:
-    """(f,) how many earlier triangles have the same three vertices, from the first that has them."""
+def find_layers(first: Ints) -> Longs | None:
+    """(f,) how many earlier triangles have the same three vertices, from the `first` (f,) that has them; None where all
+    are 0."""
+    later = np.flatnonzero(first != np.arange(len(first), dtype=first.dtype))
+    if not len(later):
+        return None
     layer = np.zeros(len(first), np.int64)
     ordered = later[np.argsort(first[later], kind="stable")]
     group = first[ordered]

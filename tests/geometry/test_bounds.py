@@ -9,6 +9,7 @@ import pytest
 
 from assetpipe.asset import POINTS, Node, Primitive, Scene
 from assetpipe.geometry import scene_bounds
+from assetpipe.geometry.bounds import AT_ONCE
 from tests import shapes
 
 TURN = [0.0, 0.0, float(np.sin(np.pi / 8)), float(np.cos(np.pi / 8))]  # 45 degrees about z
@@ -38,6 +39,16 @@ def test_vertices_that_no_triangle_uses_do_not_count() -> None:
     stray = np.concatenate([box.positions, [[99, 99, 99]]]).astype(np.float32)
     bounds = scene_bounds(shapes.scene(Primitive(4, box.indices, {"POSITION": stray})))
     assert bounds.max == pytest.approx((0.5, 0.5, 0.5))
+
+
+@pytest.mark.parametrize("before", [AT_ONCE - 3, AT_ONCE, 3 * AT_ONCE + 5])
+def test_bounds_do_not_depend_on_where_among_many_vertices_those_stand_that_are_drawn(before: int) -> None:
+    """Vertices are looked at some at a time; of some of these none is drawn."""
+    box = shapes.box()
+    stray = np.full((before, 3), 99, np.float32)
+    positions = np.concatenate([stray, box.positions, stray])
+    many = Primitive(4, box.indices + np.uint32(before), {"POSITION": positions})
+    assert scene_bounds(shapes.scene(many)) == scene_bounds(shapes.scene(box))
 
 
 def test_points_count() -> None:

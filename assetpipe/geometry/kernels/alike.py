@@ -6,6 +6,7 @@ import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 
+from assetpipe.elements import get, put
 from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
@@ -31,9 +32,9 @@ def first_alike(corners: Ints, vertex: Ints) -> Ints:
 @wp.func
 def ranked(corners: wp.vec3i, vertex: wp.array(dtype=wp.int32)) -> wp.vec3i:
     """Their vertices, least first."""
-    a = vertex[corners[0]]
-    b = vertex[corners[1]]
-    c = vertex[corners[2]]
+    a = get(vertex, corners[0])
+    b = get(vertex, corners[1])
+    c = get(vertex, corners[2])
     low = wp.min(a, b)
     high = wp.max(a, b)
     return wp.vec3i(wp.min(low, c), wp.max(low, wp.min(high, c)), wp.max(high, c))
@@ -50,11 +51,11 @@ def _look_up(
     by side, as vertices do that are used together, but for a hub's: those are strewn about."""
     last = wp.uint64(table.shape[0] - 1)
     for f in range(corners.shape[0]):
-        own = ranked(corners[f], vertex)
+        own = ranked(get(corners, f), vertex)
         at = int((wp.uint64(own[0]) * wp.uint64(4) + wp.uint64((own[1] + own[2]) & 3)) & last)
-        found = int(table[at])
+        found = get(table, at)
         tries = wp.int32(0)
-        while found >= 0 and not (ranked(corners[found], vertex) == own):  # noqa: SIM201  Warp's vectors have no !=
+        while found >= 0 and not (ranked(get(corners, found), vertex) == own):  # noqa: SIM201  Warp's vectors have no !=
             tries += 1
             if tries == NEAR:
                 mix = (wp.uint64(own[0]) * MIX) ^ (wp.uint64(own[1]) * MIX >> wp.uint64(21))
@@ -62,8 +63,8 @@ def _look_up(
                 at = int((mix >> wp.uint64(29)) & last)
             else:
                 at = (at + 1) & int(last)
-            found = int(table[at])
+            found = get(table, at)
         if found < 0:
-            table[at] = f
+            put(table, at, f)
             found = int(f)
-        first[f] = found
+        put(first, f, found)

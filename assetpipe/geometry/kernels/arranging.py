@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.records import DOUBT, HEIR, VALUE, vec16f
+from assetpipe.elements import get, put, vec16f
+from assetpipe.geometry.kernels.records import DOUBT, HEIR
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -21,13 +22,14 @@ def key_faces(
 ) -> None:
     """The lowest of a face's vertices, by the rank of its wedges; `none` where it has not three."""
     for f in range(first, last):
-        a = rank[corners[f][0]]
-        b = rank[corners[f][1]]
-        c = rank[corners[f][2]]
+        face = get(corners, f)
+        a = get(rank, face[0])
+        b = get(rank, face[1])
+        c = get(rank, face[2])
+        key = wp.min(wp.min(a, b), c)
         if a == b or b == c or c == a:
-            keys[f] = none
-        else:
-            keys[f] = wp.min(wp.min(a, b), c)
+            key = none
+        put(keys, f, key)
 
 
 @wp.kernel
@@ -41,8 +43,8 @@ def fill_faces(
 ) -> None:
     """What is at the corners of each of the `faces`, by its new number."""
     for i in range(first, last):
-        c = corners[faces[i]]
-        filled[i] = wp.vec3i(number[c[0]], number[c[1]], number[c[2]])
+        c = get(corners, get(faces, i))
+        put(filled, i, wp.vec3i(get(number, c[0]), get(number, c[1]), get(number, c[2])))
 
 
 @wp.kernel
@@ -50,7 +52,7 @@ def fill_wedges(
     first: int,
     last: int,
     wedges: wp.array(dtype=wp.int32),
-    attributes: wp.array2d(dtype=wp.float32),
+    attributes: wp.array(dtype=wp.float32),
     columns: wp.array(dtype=wp.int32),
     steering: int,
     carrying: int,
@@ -59,13 +61,11 @@ def fill_wedges(
 ) -> None:
     """Values of those columns that steer, their slopes not yet known, and of those that do not."""
     for i in range(first, last):
-        w = wedges[i]
+        w = get(wedges, i) * (steering + carrying)
         for j in range(steering):
-            a = wp.vec4f()
-            a[VALUE] = attributes[w, columns[j]]
-            solved[i * steering + j] = a
+            put(solved, i * steering + j, wp.vec4f(0.0, 0.0, 0.0, get(attributes, w + get(columns, j))))
         for j in range(carrying):
-            carried[i * carrying + j] = attributes[w, columns[steering + j]]
+            put(carried, i * carrying + j, get(attributes, w + get(columns, steering + j)))
 
 
 @wp.kernel
@@ -80,13 +80,13 @@ def fill_records(
 ) -> None:
     """Where each vertex is; no doubts."""
     for v in range(first, last):
-        at = (positions[order[v]] - centre) * scale
+        at = (get(positions, get(order, v)) - centre) * scale
         r = vec16f()
         r[0] = at[0]
         r[1] = at[1]
         r[2] = at[2]
         r[DOUBT] = wp.float32(1.0)
-        records[v] = r
+        put(records, v, r)
 
 
 @wp.kernel
@@ -99,9 +99,10 @@ def mark_used(
 ) -> None:
     """What is at the corners of the `faces`."""
     for i in range(first, last):
-        c = rows[faces[i]]
-        for k in range(3):
-            used[c[k]] = wp.int8(1)
+        c = get(rows, get(faces, i))
+        put(used, c[0], wp.int8(1))
+        put(used, c[1], wp.int8(1))
+        put(used, c[2], wp.int8(1))
 
 
 @wp.kernel
@@ -111,26 +112,28 @@ def number_used(
     """Which are used, and the place of each among these; -1: none."""
     n = wp.int32(0)
     for i in range(used.shape[0]):
-        number[i] = -1
-        if used[i] != wp.int8(0):
-            number[i] = n
-            kept[n] = i
+        if get(used, i) != wp.int8(0):
+            put(number, i, n)
+            put(kept, n, i)
             n = n + 1
+        else:
+            put(number, i, -1)
 
 
 @wp.kernel
 def rank(first: int, last: int, order: wp.array(dtype=wp.int32), ranks: wp.array(dtype=wp.int32)) -> None:
     """At which place of `order` each stands."""
     for i in range(first, last):
-        ranks[order[i]] = i
+        put(ranks, get(order, i), i)
 
 
 @wp.kernel
 def follow(head: wp.array(dtype=wp.int32), number: wp.array(dtype=wp.int32)) -> None:
     """The number of each vertex's last heir for its own, which lies before it."""
     for v in range(head.shape[0]):
-        if head[v] <= HEIR:
-            number[v] = number[HEIR - head[v]]
+        heir = HEIR - get(head, v)
+        if heir >= 0:
+            put(number, v, get(number, heir))
 
 
 @wp.kernel
@@ -143,7 +146,7 @@ def renumber(
 ) -> None:
     """-1 stays -1."""
     for i in range(first, last):
-        at = int(home[i])
+        at = get(home, i)
         if at >= 0:
-            at = number[at]
-        renumbered[i] = at
+            at = get(number, at)
+        put(renumbered, i, at)

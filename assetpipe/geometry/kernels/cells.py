@@ -1,26 +1,12 @@
 # mypy: ignore-errors
-"""Reading and writing the arrays of a Mesh, one element at a time.
+"""What the arrays of a Mesh hold that are more than lists of numbers: slopes, records, and the tables of one visit."""
 
-Warp's own `array[i]` takes an index from the end for a negative one and multiplies by a stride that it looks up. These
-arrays are contiguous and no index is negative: a collapse takes a fifth fewer instructions without.
-"""
-
-# no `from __future__ import annotations`: Warp asks for the types that the loop below gives
+# no `from __future__ import annotations`: Warp asks for the types
 
 import warp as wp
 
-from assetpipe.geometry.kernels.records import CORNER, NEAR, PLAN, Mesh, vec16f
-
-for kind in (wp.int8, wp.int32, wp.int64, wp.float32, wp.float64, wp.vec3, wp.vec4f, vec16f):
-
-    @wp.func_native("return array.data[i];")
-    def get(array: wp.array(dtype=kind), i: int) -> kind: ...
-
-    @wp.func_native("array.data[i] = value;")
-    def put(array: wp.array(dtype=kind), i: int, value: kind): ...
-
-    @wp.func_native("__builtin_prefetch(&array.data[i]); __builtin_prefetch((const char*)(&array.data[i] + 1) - 1);")
-    def send_for(array: wp.array(dtype=kind), i: int): ...  # it will be read soon: from its first byte to its last
+from assetpipe.elements import get, put, vec16f
+from assetpipe.geometry.kernels.records import CORNER, NEAR, PLAN, Mesh
 
 
 @wp.func_native("float* a = array.data[i].c; a[0] += x; a[1] += y; a[2] += z;")

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import get, ring
+from assetpipe.elements import get
+from assetpipe.geometry.kernels.cells import ring
 from assetpipe.geometry.kernels.quadrics import slope, value
 from assetpipe.geometry.kernels.records import RING, W1, W2, WEDGE, Mesh
 from assetpipe.kernels import EXACT

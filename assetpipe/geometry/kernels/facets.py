@@ -8,6 +8,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.asset import Array
+from assetpipe.elements import get, put
 from assetpipe.geometry.kernels.order import whole
 from assetpipe.kernels import EXACT, load
 
@@ -44,8 +45,8 @@ def _touch(
     corners: wp.array(dtype=wp.uint32), marked: wp.array(dtype=wp.bool), touched: wp.array(dtype=wp.bool)
 ) -> None:
     for f in range(touched.shape[0]):
-        one = marked[int(corners[3 * f])]
-        touched[f] = one or marked[int(corners[3 * f + 1])] or marked[int(corners[3 * f + 2])]
+        one = get(marked, int(get(corners, 3 * f))) or get(marked, int(get(corners, 3 * f + 1)))
+        put(touched, f, one or get(marked, int(get(corners, 3 * f + 2))))
 
 
 @wp.kernel

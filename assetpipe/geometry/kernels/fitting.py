@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import get, near, ring
+from assetpipe.elements import get
+from assetpipe.geometry.kernels.cells import near, ring
 from assetpipe.geometry.kernels.charts import stored, texture, turn
 from assetpipe.geometry.kernels.quadrics import position
 from assetpipe.geometry.kernels.records import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import add_plane, add_slope, get, put, ring
+from assetpipe.elements import get, put
+from assetpipe.geometry.kernels.cells import add_plane, add_slope, ring
 from assetpipe.geometry.kernels.quadrics import position, value
 from assetpipe.geometry.kernels.records import CORNER, INNER, JUNCTION, V1, V2, WAITING, WEDGE, Mesh
 from assetpipe.geometry.kernels.rings import gather, is_inside, is_rim, kind_of, neighbours, on_curve

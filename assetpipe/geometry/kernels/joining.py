@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import get, near, put, ring, send_for
+from assetpipe.elements import get, put, send_for
+from assetpipe.geometry.kernels.cells import near, ring
 from assetpipe.geometry.kernels.charts import texture
 from assetpipe.geometry.kernels.quadrics import error_at, kept_quadric, position, slope, times, value
 from assetpipe.geometry.kernels.records import (

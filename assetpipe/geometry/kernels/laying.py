@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import warp as wp
 
+from assetpipe.elements import vec16f
 from assetpipe.geometry.kernels.arranging import (
     fill_faces,
     fill_records,
@@ -18,7 +19,7 @@ from assetpipe.geometry.kernels.arranging import (
 )
 from assetpipe.geometry.kernels.founding import thread_corners
 from assetpipe.geometry.kernels.order import column_ranges, morton_order, order_by, take, take_rows, whole
-from assetpipe.geometry.kernels.records import CORNER, DOUBT, NEAR, PLAN, RECORD, RING, vec16f
+from assetpipe.geometry.kernels.records import CORNER, DOUBT, NEAR, PLAN, RECORD, RING
 from assetpipe.geometry.kernels.state import Array, State, take_alike
 from assetpipe.geometry.kernels.threads import both, launch_over
 from assetpipe.geometry.surface import Surface
@@ -100,7 +101,11 @@ def _filled(faces: Array, corners: Array, number: Array) -> Array:
 def _lay_out_wedges(surface: Surface, wedges: Array, columns: Array, steering: int) -> dict[str, Array]:
     solved = np.empty((len(wedges), steering, 4), np.float32)
     carried = np.empty((len(wedges), len(columns) - steering), np.float32)
-    given = [whole(wedges, wp.int32), whole(surface.attributes, wp.float32), whole(columns.astype(np.int32), wp.int32)]
+    given = [
+        whole(wedges, wp.int32),
+        whole(surface.attributes.reshape(-1), wp.float32),
+        whole(columns.astype(np.int32), wp.int32),
+    ]
     room = [whole(solved.reshape(-1, 4), wp.vec4f), whole(carried.reshape(-1), wp.float32)]
     launch_over(fill_wedges, len(wedges), [*given, steering, len(columns) - steering, *room])
     return {"solved": solved, "carried": carried, "weight": np.zeros(len(wedges), np.float32), "seed": wedges}

@@ -9,6 +9,7 @@ import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 
+from assetpipe.elements import get, put
 from assetpipe.geometry.kernels.threads import both, launch_over, ranges, side_by_side
 from assetpipe.kernels import EXACT, load
 
@@ -83,11 +84,12 @@ def _interleave(
     codes: wp.array(dtype=wp.int64),
 ) -> None:
     for v in range(first, last):
+        at = get(positions, v) - low
         code = wp.uint64(0)
         for axis in range(3):
-            cell = wp.uint64(wp.float64(positions[v][axis] - low[axis]) * cells)
+            cell = wp.uint64(wp.int64(wp.float64(at[axis]) * cells))
             code = code | (_spread(cell) << wp.uint64(axis))
-        codes[v] = wp.int64(code)
+        put(codes, v, wp.int64(code))
 
 
 @wp.kernel
@@ -105,12 +107,12 @@ def _merge(
     for at in range(merged.shape[0]):
         left = i < half
         if left and j < n:
-            left = codes[first[i]] <= codes[half + second[j]]
+            left = get(codes, get(first, i)) <= get(codes, half + get(second, j))
         if left:
-            merged[at] = first[i]
+            put(merged, at, get(first, i))
             i = i + 1
         else:
-            merged[at] = half + second[j]
+            put(merged, at, half + get(second, j))
             j = j + 1
 
 
@@ -119,13 +121,17 @@ def _count_out(
     keys: wp.array(dtype=wp.int32), starts: wp.array(dtype=wp.int32), order: wp.array(dtype=wp.int32)
 ) -> None:
     for i in range(keys.shape[0]):
-        starts[keys[i] + 1] = starts[keys[i] + 1] + 1
-    for k in range(1, starts.shape[0]):
-        starts[k] = starts[k] + starts[k - 1]
+        after = get(keys, i) + 1
+        put(starts, after, get(starts, after) + 1)
+    before = wp.int32(0)
+    for k in range(starts.shape[0]):
+        before = before + get(starts, k)
+        put(starts, k, before)
     for i in range(keys.shape[0]):
-        at = starts[keys[i]]
-        order[at] = i
-        starts[keys[i]] = at + 1
+        key = get(keys, i)
+        at = get(starts, key)
+        put(order, at, i)
+        put(starts, key, at + 1)
 
 
 def take(array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import choice, get, near, set_choice
+from assetpipe.elements import get
+from assetpipe.geometry.kernels.cells import choice, near, set_choice
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,

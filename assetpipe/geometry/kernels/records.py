@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import warp as wp
 
+from assetpipe.elements import vec16f
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 
 RECORD = 16
-vec16f = wp.types.vector(length=RECORD, dtype=wp.float32)
 C = wp.constant(12)
 AREA = wp.constant(13)
 DOUBT = wp.constant(14)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import get, near, put, ring, send_for, set_near, set_ring
+from assetpipe.elements import get, put, send_for
+from assetpipe.geometry.kernels.cells import near, ring, set_near, set_ring
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,

@@ -9,8 +9,9 @@ import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 
+from assetpipe.elements import vec16f
 from assetpipe.geometry.kernels.order import take, whole
-from assetpipe.geometry.kernels.records import VALUE, Mesh, vec16f
+from assetpipe.geometry.kernels.records import VALUE, Mesh
 from assetpipe.geometry.surface import Surface
 
 Array = NDArray[Any]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import warp as wp
 
-from assetpipe.geometry.kernels.cells import choice, get, near, put, send_for, set_choice
+from assetpipe.elements import get, put, send_for
+from assetpipe.geometry.kernels.cells import choice, near, set_choice
 from assetpipe.geometry.kernels.fitting import OUTSIDE, YES, fits
 from assetpipe.geometry.kernels.joining import join
 from assetpipe.geometry.kernels.quadrics import plan
