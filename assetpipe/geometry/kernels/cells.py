@@ -9,10 +9,6 @@ from assetpipe.elements import get, put, vec16f
 from assetpipe.geometry.kernels.records import CORNER, NEAR, PLAN, Mesh
 
 
-@wp.func_native("float* a = array.data[i].c; a[0] += x; a[1] += y; a[2] += z;")
-def add_slope(array: wp.array(dtype=wp.vec4f), i: int, x: wp.float32, y: wp.float32, z: wp.float32): ...
-
-
 @wp.func_native(
     """float* a = array.data[i].c;
     a[3] += xx; a[4] += xy; a[5] += xz; a[6] += yy; a[7] += yz; a[8] += zz; a[13] += area;"""

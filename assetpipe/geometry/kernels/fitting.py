@@ -25,7 +25,7 @@ from assetpipe.geometry.kernels.records import (
     WEDGE,
     Mesh,
 )
-from assetpipe.geometry.kernels.rings import is_between, is_inside, joinable
+from assetpipe.geometry.kernels.rings import BEYOND, is_between, joinable
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -131,13 +131,13 @@ def keeps_chart(m: Mesh, base: int, n: int, other: int, k: int, new: wp.vec2d) -
 
 
 @wp.func
-def fits(m: Mesh, v: int, s: int, n: int, nu: int, k: int, clock: int, x: wp.vec3d, low: int, high: int) -> int:
+def fits(m: Mesh, v: int, s: int, n: int, nu: int, k: int, clock: int, x: wp.vec3d) -> int:
     """YES, NO, or OUTSIDE when that is not for this block to say."""
     u = near(m, s, VERTEX)
+    if nu == BEYOND:
+        return OUTSIDE
     if nu < 0:
         return NO
-    if not is_inside(m, RING, nu, low, high):
-        return OUTSIDE
     q = position(m, v)
     r = position(m, u)
     p = q + x

@@ -6,10 +6,11 @@ from __future__ import annotations
 import warp as wp
 
 from assetpipe.elements import get, put
-from assetpipe.geometry.kernels.cells import add_plane, add_slope, ring
-from assetpipe.geometry.kernels.quadrics import position, value
+from assetpipe.geometry.kernels.cells import add_plane, ring
+from assetpipe.geometry.kernels.lanes import add_slopes, average_slopes
+from assetpipe.geometry.kernels.quadrics import TINY, position
 from assetpipe.geometry.kernels.records import CORNER, INNER, JUNCTION, V1, V2, WAITING, WEDGE, Mesh
-from assetpipe.geometry.kernels.rings import gather, is_inside, is_rim, kind_of, neighbours, on_curve
+from assetpipe.geometry.kernels.rings import BEYOND, gather, is_rim, kind_of, neighbours, on_curve
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -80,24 +81,16 @@ def add_face(m: Mesh, c: int, low: int, high: int):
     found = gradients(e1, e2, normal)
     g = found[0]
     h = found[1]
-    first = wp.float64(0.0)  # what the squares of the slopes come to: of the first gradient, of both, of the second
-    both = wp.float64(0.0)
-    second = wp.float64(0.0)
-    for j in range(m.steering):
-        here = value(m, get(m.wedge, c), j)
-        rise = value(m, get(m.wedge, c + 1), j) - here
-        climb = value(m, get(m.wedge, c + 2), j) - here
-        risen = get(m.mu, j) * rise
-        first += risen * rise
-        both += risen * climb
-        second += get(m.mu, j) * climb * climb
-        sloped = (g * rise + h * climb) * area
-        x = wp.float32(sloped[0])
-        y = wp.float32(sloped[1])
-        z = wp.float32(sloped[2])
-        for k in range(3):
-            if is_within(get(m.vertex, c + k), low, high):
-                add_slope(m.solved, get(m.wedge, c + k) * m.steering + j, x, y, z)
+    w0 = get(m.wedge, c) * m.steering
+    w1 = get(m.wedge, c + 1) * m.steering
+    w2 = get(m.wedge, c + 2) * m.steering
+    to0 = is_within(v0, low, high)
+    to1 = is_within(v1, low, high)
+    to2 = is_within(v2, low, high)
+    squares = add_slopes(m.solved, w0, w1, w2, to0, to1, to2, m.mu, m.steering, g * area, h * area)
+    first = wp.float64(squares[0])
+    both = wp.float64(squares[1])
+    second = wp.float64(squares[2])
     gs = g * first + h * both
     hs = g * both + h * second
     xx = wp.float32((unit[0] * unit[0] + g[0] * gs[0] + h[0] * hs[0]) * area)
@@ -133,21 +126,15 @@ def average_wedges(m: Mesh, v: int, n: int):
     zz = wp.float64(r[8])
     for i in range(n):
         w = ring(m, i, WEDGE)
-        area = wp.float64(get(m.weight, w))
-        if area > wp.float64(0.0):
-            for j in range(m.steering):
-                a = get(m.solved, w * m.steering + j)
-                for k in range(3):
-                    a[k] = wp.float32(wp.float64(a[k]) / area)
-                put(m.solved, w * m.steering + j, a)
-                g = wp.vec3d(wp.float64(a[0]), wp.float64(a[1]), wp.float64(a[2]))
-                h = g * (area * get(m.mu, j))
-                xx -= h[0] * g[0]
-                xy -= h[0] * g[1]
-                xz -= h[0] * g[2]
-                yy -= h[1] * g[1]
-                yz -= h[1] * g[2]
-                zz -= h[2] * g[2]
+        area = get(m.weight, w)
+        if area > TINY:
+            g = average_slopes(m.solved, w * m.steering, area, m.mu, m.steering)
+            xx -= g[0, 0]
+            xy -= g[0, 1]
+            xz -= g[0, 2]
+            yy -= g[1, 1]
+            yz -= g[1, 2]
+            zz -= g[2, 2]
             put(m.weight, w, -get(m.weight, w))  # done
     for i in range(n):
         w = ring(m, i, WEDGE)
@@ -201,8 +188,8 @@ def found(m: Mesh, low: int, high: int, waiting: int):
     for v in range(low, high):
         if waiting != 0 and int(get(m.kind, v)) != WAITING:
             continue
-        n = gather(m, v, 0, m.ring.shape[0] / CORNER)
-        if not is_inside(m, 0, n, low, high):
+        n = gather(m, v, 0, m.ring.shape[0] / CORNER, low, high)
+        if n == BEYOND:
             put(m.kind, v, wp.int8(WAITING))
             continue
         put(m.kind, v, wp.int8(JUNCTION))

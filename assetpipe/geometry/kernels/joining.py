@@ -8,7 +8,8 @@ import warp as wp
 from assetpipe.elements import get, put, send_for
 from assetpipe.geometry.kernels.cells import near, ring
 from assetpipe.geometry.kernels.charts import texture
-from assetpipe.geometry.kernels.quadrics import error_at, kept_quadric, position, slope, times, value
+from assetpipe.geometry.kernels.lanes import blend_wedges
+from assetpipe.geometry.kernels.quadrics import error_at, kept_quadric, position, slope, times
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,
@@ -69,19 +70,15 @@ def join_wedges(m: Mesh, a: int, b: int, x: wp.vec3d, d: wp.vec3d, p: wp.vec3d, 
     t = along
     if wa + wb > wp.float64(0.0):
         t = wb / (wa + wb)
-    one = wp.float64(1.0)
+    to = a * m.steering
+    of = b * m.steering
     for k in range(m.textures):
-        write_texture(m, a, k, texture(m, k, a, b, x, x - d, n, nu))
-    for j in range(m.steering):
-        ga = slope(m, a, j)
-        gb = slope(m, b, j)
-        va = value(m, a, j) + wp.dot(ga, x)
-        vb = value(m, b, j) + wp.dot(gb, x - d)
-        g = ga * (one - t) + gb * t
-        at = within(m, j, va * (one - t) + vb * t)
-        if j < 2 * m.textures:
-            at = get(m.solved, a * m.steering + j)[VALUE]
-        put(m.solved, a * m.steering + j, wp.vec4f(wp.float32(g[0]), wp.float32(g[1]), wp.float32(g[2]), at))
+        at = texture(m, k, a, b, x, x - d, n, nu)
+        blend_wedges(m.solved, to + 2 * k, of + 2 * k, x, d, wp.float32(t), m.low, m.high, 2 * k, 2)
+        write_texture(m, a, k, at)
+    rest = 2 * m.textures
+    blend_wedges(m.solved, to + rest, of + rest, x, d, wp.float32(t), m.low, m.high, rest, m.steering - rest)
+    one = wp.float64(1.0)
     for j in range(m.carrying):
         va = wp.float64(get(m.carried, a * m.carrying + j))
         vb = wp.float64(get(m.carried, b * m.carrying + j))

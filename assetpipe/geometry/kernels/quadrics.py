@@ -13,6 +13,7 @@ import warp as wp
 
 from assetpipe.elements import get
 from assetpipe.geometry.kernels.cells import choice, near, set_choice
+from assetpipe.geometry.kernels.lanes import compare_wedges
 from assetpipe.geometry.kernels.records import (
     A0,
     A1,
@@ -44,6 +45,8 @@ SHORT = wp.constant(wp.float64(1.0e-9))
 """Of area times squared length, added to what an edge costs: on a plane the shortest goes first."""
 CROSSING = wp.constant(wp.float64(4.0))
 """What a junction that moves, or a seam that ends, costs over what its quadric says."""
+TINY = wp.constant(wp.float32(1.0e-30))
+"""Area, of what counts as none."""
 REFUSAL = wp.constant(wp.float64(-1.0))
 
 
@@ -122,23 +125,18 @@ def joined(m: Mesh, v: int, s: int, d: wp.vec3d) -> Quadric:
         i = near(m, s, A0 + 2 * side)
         j = near(m, s, B0 + 2 * side)
         if i >= 0:
-            wi = wp.float64(get(m.weight, i))
-            wj = wp.float64(get(m.weight, j))
-            h = wi * wj / wp.max(wi + wj, wp.float64(1.0e-300))
-            for n in range(m.steering):
-                g = slope(m, j, n)
-                e = value(m, i, n) - value(m, j, n) + wp.dot(g, d)
-                g = slope(m, i, n) - g
-                share = h * get(m.mu, n)
-                hg = g * share
-                xx += hg[0] * g[0]
-                xy += hg[0] * g[1]
-                xz += hg[0] * g[2]
-                yy += hg[1] * g[1]
-                yz += hg[1] * g[2]
-                zz += hg[2] * g[2]
-                b += hg * e
-                c += share * e * e
+            wi = get(m.weight, i)
+            wj = get(m.weight, j)
+            weight = wi * (wj / wp.max(wi + wj, TINY))
+            g = compare_wedges(m.solved, i * m.steering, j * m.steering, d, weight, m.mu, m.steering)
+            xx += wp.float64(g[0, 0])
+            xy += wp.float64(g[0, 1])
+            xz += wp.float64(g[0, 2])
+            yy += wp.float64(g[1, 1])
+            yz += wp.float64(g[1, 2])
+            zz += wp.float64(g[2, 2])
+            b += wp.vec3d(wp.float64(g[0, 3]), wp.float64(g[1, 3]), wp.float64(g[2, 3]))
+            c += wp.float64(g[3, 3])
     q.xx = xx
     q.xy = xy
     q.xz = xz

@@ -35,6 +35,8 @@ from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 
+BEYOND = wp.constant(-2)
+
 
 @wp.func
 def after(c: int) -> int:
@@ -45,11 +47,14 @@ def after(c: int) -> int:
 
 
 @wp.func
-def gather(m: Mesh, v: int, base: int, most: int) -> int:
+def gather(m: Mesh, v: int, base: int, most: int, low: int, high: int) -> int:
     """List the living corners at v from ring[base] on, each with the two other vertices of its face, forgetting the
-    dead; -1 when there are more than `most`."""
+    dead. Returns how many; -1 when there are more than `most`; BEYOND when not all vertices lie in the block from `low`
+    to before `high`."""
     n = wp.int32(0)
     last = wp.int32(-1)
+    least = wp.int32(low)
+    largest = wp.int32(low)
     c = int(get(m.head, v))
     while c >= 0:
         following = get(m.next, c)
@@ -63,28 +68,23 @@ def gather(m: Mesh, v: int, base: int, most: int) -> int:
                 return -1
             a = after(c)
             b = 9 * (c / 3) + 3 - c - a  # the third: those of face f are 3 f to 3 f + 2
+            one = get(m.vertex, a)
+            other = get(m.vertex, b)
             set_ring(m, base + n, AT, c)
             set_ring(m, base + n, WEDGE, get(m.wedge, c))
-            set_ring(m, base + n, V1, get(m.vertex, a))
-            set_ring(m, base + n, V2, get(m.vertex, b))
+            set_ring(m, base + n, V1, one)
+            set_ring(m, base + n, V2, other)
             set_ring(m, base + n, W1, get(m.wedge, a))
             set_ring(m, base + n, W2, get(m.wedge, b))
-            send_for(m.record, get(m.vertex, a))
+            send_for(m.record, one)
+            least = wp.min(least, wp.min(one, other))
+            largest = wp.max(largest, wp.max(one, other))
             n = n + 1
             last = c
         c = following
+    if least < low or largest >= high:
+        return BEYOND + 0
     return n
-
-
-@wp.func
-def is_inside(m: Mesh, base: int, n: int, low: int, high: int) -> bool:
-    """Whether all vertices round the n corners in ring[base] lie in the block from `low` to before `high`."""
-    for i in range(n):
-        a = ring(m, base + i, V1)
-        b = ring(m, base + i, V2)
-        if wp.min(a, b) < low or wp.max(a, b) >= high:
-            return False
-    return True
 
 
 @wp.func

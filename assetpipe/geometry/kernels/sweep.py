@@ -15,7 +15,7 @@ from assetpipe.geometry.kernels.fitting import OUTSIDE, YES, fits
 from assetpipe.geometry.kernels.joining import join
 from assetpipe.geometry.kernels.quadrics import plan
 from assetpipe.geometry.kernels.records import A0, B0, DEAD, LATER, NEVER, RING, VERTEX, WAITING, Mesh
-from assetpipe.geometry.kernels.rings import gather, is_inside, kind_of, neighbours
+from assetpipe.geometry.kernels.rings import BEYOND, gather, kind_of, neighbours
 from assetpipe.kernels import WHOLE
 
 wp.set_module_options(WHOLE)
@@ -52,13 +52,12 @@ def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64, at_o
 @wp.func
 def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, at_once: wp.float64, low: int, high: int):
     """Collapse the cheapest edge that v owns, if it may be; `low` and `high` bound the block."""
-    n = gather(m, v, 0, RING)
+    n = gather(m, v, 0, RING, low, high)
     if n == 0:
         put(m.key, v, wp.float32(DEAD))
-    if n <= 0:
-        return
-    if not is_inside(m, 0, n, low, high):
+    if n == BEYOND:
         put(m.kind, v, wp.int8(int(get(m.kind, v)) | WAITING))
+    if n <= 0:
         return
     clock = int(get(m.counts, 2))
     k = neighbours(m, n, clock)
@@ -77,8 +76,8 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, at_once: wp.
         x = wp.vec3d(choice(m, best, 0), choice(m, best, 1), choice(m, best, 2))
         send_for(m.place, get(m.seed, near(m, best, A0)))
         send_for(m.place, get(m.seed, near(m, best, B0)))
-        nu = gather(m, near(m, best, VERTEX), RING, RING)
-        answer = fits(m, v, best, n, nu, k, clock, x, low, high)
+        nu = gather(m, near(m, best, VERTEX), RING, RING, low, high)
+        answer = fits(m, v, best, n, nu, k, clock, x)
         if answer == YES:
             put(m.worst, 0, wp.max(get(m.worst, 0), choice(m, best, 4)))
             join(m, v, best, n, nu, x)

@@ -1,0 +1,139 @@
+# mypy: ignore-errors
+"""What is done to all attributes of a wedge: slope and value of each are four float32, a vector of the processor's own.
+
+From operations on one number after another the compiler makes twice as many instructions, or vectors that cost as much
+to fill as they save. float32, as attributes are kept: nothing large is subtracted here.
+"""
+
+# no `from __future__ import annotations`: Warp asks for the types
+
+import warp as wp
+
+FOUR = "typedef float four __attribute__((ext_vector_type(4), aligned(4)));"
+SUM = """
+    four rows[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    const auto add = [&rows](four g, float weight) {
+        const four weighted = g * weight;
+        rows[0] += g * weighted.x;
+        rows[1] += g * weighted.y;
+        rows[2] += g * weighted.z;
+        rows[3] += g * weighted.w;
+    };"""
+RETURN = """
+    wp::mat_t<4, 4, wp::float32> sum;
+    for (int k = 0; k < 4; ++k) *(four*)sum.data[k] = rows[k];
+    return sum;"""
+"""The sum over all attributes of weight g g', a (4, 4) matrix."""
+
+
+@wp.func_native(
+    FOUR
+    + """
+    const four one = {(float)g[0], (float)g[1], (float)g[2], 0.0f}, two = {(float)h[0], (float)h[1], (float)h[2], 0.0f};
+    float squares[3] = {0.0f, 0.0f, 0.0f};
+    for (int j = 0; j < count; ++j) {
+        four* at[3] = {(four*)solved.data[a + j].c, (four*)solved.data[b + j].c, (four*)solved.data[c + j].c};
+        const float rise = at[1]->w - at[0]->w, climb = at[2]->w - at[0]->w, weight = (float)mu.data[j];
+        squares[0] += weight * rise * rise;
+        squares[1] += weight * rise * climb;
+        squares[2] += weight * climb * climb;
+        const four slope = one * rise + two * climb;
+        if (to_a) *at[0] += slope;
+        if (to_b) *at[1] += slope;
+        if (to_c) *at[2] += slope;
+    }
+    return wp::vec_t<3, wp::float32>(squares[0], squares[1], squares[2]);"""
+)
+def add_slopes(
+    solved: wp.array(dtype=wp.vec4f),
+    a: int,
+    b: int,
+    c: int,
+    to_a: bool,
+    to_b: bool,
+    to_c: bool,
+    mu: wp.array(dtype=wp.float64),
+    count: int,
+    g: wp.vec3d,
+    h: wp.vec3d,
+) -> wp.vec3f: ...  # g rise + h climb of a face to the slopes of its wedges; returns sums of rise², rise climb, climb²
+
+
+@wp.func_native(
+    FOUR
+    + """
+    typedef double wide __attribute__((ext_vector_type(4)));
+    const float share = 1.0f / area;
+    wide rows[3] = {0.0, 0.0, 0.0};
+    for (int j = 0; j < count; ++j) {
+        four& at = *(four*)solved.data[a + j].c;
+        at *= (four){share, share, share, 1.0f};
+        const wide g = __builtin_convertvector(at, wide), weighted = g * (area * mu.data[j]);
+        rows[0] += g * weighted.x;
+        rows[1] += g * weighted.y;
+        rows[2] += g * weighted.z;
+    }
+    wp::mat_t<3, 3, wp::float64> sum;
+    for (int k = 0; k < 3; ++k) for (int i = 0; i < 3; ++i) sum.data[k][i] = rows[k][i];
+    return sum;"""
+)
+def average_slopes(
+    solved: wp.array(dtype=wp.vec4f), a: int, area: wp.float32, mu: wp.array(dtype=wp.float64), count: int
+) -> wp.mat33d: ...  # of the wedge that begins at a; returns what they explain
+
+
+@wp.func_native(
+    FOUR
+    + SUM
+    + """
+    const four offset = {(float)d[0], (float)d[1], (float)d[2], 0.0f};
+    for (int j = 0; j < count; ++j) {
+        const four there = *(const four*)solved.data[b + j].c;
+        four g = *(const four*)solved.data[a + j].c - there;
+        const four along = there * offset;
+        g.w += along.x + along.y + along.z;
+        add(g, weight * (float)mu.data[j]);
+    }"""
+    + RETURN
+)
+def compare_wedges(
+    solved: wp.array(dtype=wp.vec4f),
+    a: int,
+    b: int,
+    d: wp.vec3d,
+    weight: wp.float32,
+    mu: wp.array(dtype=wp.float64),
+    count: int,
+) -> (
+    wp.mat44f
+): ...  # how the attributes of two wedges at offset d from one another differ: x'Ax + 2b'x + c as (A b; b' c)
+
+
+@wp.func_native(
+    FOUR
+    + """
+    const float kept = 1.0f - t;
+    const four here = {(float)x[0] * kept, (float)x[1] * kept, (float)x[2] * kept, kept};
+    const four away = {(float)(x[0] - d[0]) * t, (float)(x[1] - d[1]) * t, (float)(x[2] - d[2]) * t, t};
+    for (int j = 0; j < count; ++j) {
+        four& one = *(four*)solved.data[a + j].c;
+        const four other = *(const four*)solved.data[b + j].c;
+        const four parts = one * here + other * away;
+        const float value = (parts.x + parts.y) + (parts.z + parts.w);
+        const float least = low.data[column + j], most = high.data[column + j];
+        one = one * kept + other * t;
+        one.w = value < least ? least : value > most ? most : value;
+    }"""
+)
+def blend_wedges(
+    solved: wp.array(dtype=wp.vec4f),
+    a: int,
+    b: int,
+    x: wp.vec3d,
+    d: wp.vec3d,
+    t: wp.float32,
+    low: wp.array(dtype=wp.float32),
+    high: wp.array(dtype=wp.float32),
+    column: int,
+    count: int,
+): ...  # the first takes in a share t of the second, at offset d from it, and goes to offset x
