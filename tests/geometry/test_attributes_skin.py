@@ -86,16 +86,22 @@ def on_joints(primitive: Primitive) -> Scene:
     )
 
 
-def test_an_arm_keeps_edges_where_it_bends() -> None:
-    """A straight tube that is known to hang on two joints bends better than one that is taken as it stands. (Over
-    thirty such tubes and budgets: 0.8 times the rms, 0.59 to 1.00.)"""
-    source, targets = arm(100, 100), [Target(1500, 0.0), Target(1000, 0.0), Target(400, 0.0)]
+def bends_better(source: Primitive) -> Array:
+    """The rms of its bent levels over that of those which were made of it as it stands."""
+    targets = [Target(1500, 0.0), Target(1000, 0.0), Target(400, 0.0)]
     reference = posed((source,))
     bent, stiff = (
         [measure_deviation(reference, posed(made.scene.meshes[0].primitives), samples=20_000).rms for made in levels]
         for levels in (decimate(scene, targets) for scene in (on_joints(source), shapes.scene(source)))
     )
-    assert np.mean(np.array(bent) / stiff) < 0.9
+    return np.array(bent) / stiff
+
+
+def test_an_arm_keeps_edges_where_it_bends() -> None:
+    """A straight tube that is known to hang on two joints bends better than one that is taken as it stands. (Over
+    thirty such tubes and budgets: 0.8 times the rms, 0.59 to 1.02; of three one alone may come to 0.9 by chance.)"""
+    tubes = [arm(100, 100), arm(90, 110), arm(110, 90)]
+    assert np.mean([bends_better(tube) for tube in tubes]) < 0.9
 
 
 def test_a_seam_does_not_tear_when_it_moves() -> None:

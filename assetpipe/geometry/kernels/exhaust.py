@@ -174,7 +174,7 @@ def _next_threshold(keys: Array, threshold: float, share: float, most: float) ->
     once, since neighbours wait for one another. Measured against steps of fixed size: less error for the same time.
     For all of them, past what costs no more than the threshold: where that brought the goal hardly nearer. Else some of
     it may be left, of a block that has given its share."""
-    costs = keys if share == ALL else keys[:: max(1, len(keys) // ENOUGH)]
+    costs = np.abs(keys) if share == ALL else keys[:: max(1, len(keys) // ENOUGH)]
     costs = costs[(costs > 0) & (costs < NEVER)]
     dearer = costs[costs > threshold] if share == ALL else costs
     if len(dearer) == 0:

@@ -37,6 +37,11 @@ from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 
+REST = wp.constant(wp.float32(2.0))
+"""Times what a collapse has cost, that its vertex is taken to cost next: until then it is not looked at. Where steps
+are small hardly any that are looked at before can be joined again, and they were half of all that failed. At three
+times sweeps take another 2 % fewer instructions, and 50,000 triangles of a million stray by 0.5 to 0.8 % more."""
+
 
 @wp.func
 def nearer(m: Mesh, a: int, b: int, p: wp.vec3d) -> int:
@@ -140,7 +145,7 @@ def move_record(m: Mesh, v: int, s: int, p: wp.vec3d):
     r[AREA] = r[AREA] + get(m.record, u)[AREA]
     r[DOUBT] = wp.max(r[DOUBT], get(m.record, u)[DOUBT])
     put(m.record, v, r)
-    put(m.key, v, wp.float32(0.0))
+    put(m.key, v, -REST * r[C])
     put(m.key, u, wp.float32(DEAD))
 
 

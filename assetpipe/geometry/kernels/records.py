@@ -74,7 +74,7 @@ class Mesh:
     slot: wp.array(dtype=wp.int32)  # (v,) row in `near`, counted from a clock that only rises
     kind: wp.array(dtype=wp.int8)  # (v,) INNER, CURVE or JUNCTION, and RIM
     record: wp.array(dtype=vec16f)  # (v,)
-    key: wp.array(dtype=wp.float32)  # (v,) no edge that it owns costs less; an edge belongs to its lower vertex
+    key: wp.array(dtype=wp.float32)  # (v,) no edge that it owns (as the lower vertex) costs less; below 0: a guess
     solved: wp.array(dtype=wp.vec4f)  # (w * steering,) attributes that steer the collapse: slope in space, and value
     carried: wp.array(dtype=wp.float32)  # (w * (k - steering),) attributes that do not
     weight: wp.array(dtype=wp.float32)  # (w,) area

@@ -116,7 +116,7 @@ def sweep(
         high = int(vertices * wp.int64(block + 1) / wp.int64(blocks))
         enough = get(m.counts, 0) - share
         for v in range(low, high, every):
-            wanted = wp.float64(get(m.key, v)) <= threshold
+            wanted = wp.float64(wp.abs(get(m.key, v))) <= threshold
             if waiting != 0:
                 wanted = (int(get(m.kind, v)) & WAITING) != 0
                 put(m.kind, v, wp.int8(int(get(m.kind, v)) & (WAITING - 1)))
