@@ -2,7 +2,7 @@
 """What is done to all attributes of a wedge: slope and value of each are four float32, a vector of the processor's own.
 
 From operations on one number after another the compiler makes twice as many instructions, or vectors that cost as much
-to fill as they save. float32, as attributes are kept: nothing large is subtracted here.
+to fill as they save. float32, as attributes are kept; float64 where a sum is to be subtracted from another.
 """
 
 # no `from __future__ import annotations`: Warp asks for the types
@@ -10,20 +10,6 @@ to fill as they save. float32, as attributes are kept: nothing large is subtract
 import warp as wp
 
 FOUR = "typedef float four __attribute__((ext_vector_type(4), aligned(4)));"
-SUM = """
-    four rows[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-    const auto add = [&rows](four g, float weight) {
-        const four weighted = g * weight;
-        rows[0] += g * weighted.x;
-        rows[1] += g * weighted.y;
-        rows[2] += g * weighted.z;
-        rows[3] += g * weighted.w;
-    };"""
-RETURN = """
-    wp::mat_t<4, 4, wp::float32> sum;
-    for (int k = 0; k < 4; ++k) *(four*)sum.data[k] = rows[k];
-    return sum;"""
-"""The sum over all attributes of weight g g', a (4, 4) matrix."""
 
 
 @wp.func_native(
@@ -84,17 +70,23 @@ def average_slopes(
 
 @wp.func_native(
     FOUR
-    + SUM
     + """
     const four offset = {(float)d[0], (float)d[1], (float)d[2], 0.0f};
+    four rows[4] = {0.0f, 0.0f, 0.0f, 0.0f};
     for (int j = 0; j < count; ++j) {
         const four there = *(const four*)solved.data[b + j].c;
         four g = *(const four*)solved.data[a + j].c - there;
         const four along = there * offset;
         g.w += along.x + along.y + along.z;
-        add(g, weight * (float)mu.data[j]);
-    }"""
-    + RETURN
+        const four weighted = g * (weight * (float)mu.data[j]);
+        rows[0] += g * weighted.x;
+        rows[1] += g * weighted.y;
+        rows[2] += g * weighted.z;
+        rows[3] += g * weighted.w;
+    }
+    wp::mat_t<4, 4, wp::float32> sum;
+    for (int k = 0; k < 4; ++k) *(four*)sum.data[k] = rows[k];
+    return sum;"""
 )
 def compare_wedges(
     solved: wp.array(dtype=wp.vec4f),
@@ -104,9 +96,7 @@ def compare_wedges(
     weight: wp.float32,
     mu: wp.array(dtype=wp.float64),
     count: int,
-) -> (
-    wp.mat44f
-): ...  # how the attributes of two wedges at offset d from one another differ: x'Ax + 2b'x + c as (A b; b' c)
+) -> wp.mat44f: ...  # of two wedges, d from one to the other; returns how far they differ: (A b; b' c) of a quadric
 
 
 @wp.func_native(
@@ -122,7 +112,7 @@ def compare_wedges(
         const float value = (parts.x + parts.y) + (parts.z + parts.w);
         const float least = low.data[column + j], most = high.data[column + j];
         one = one * kept + other * t;
-        one.w = value < least ? least : value > most ? most : value;
+        one.w = !(value >= least) ? least : value > most ? most : value;
     }"""
 )
 def blend_wedges(
