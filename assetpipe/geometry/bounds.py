@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from assetpipe.asset import Primitive, Scene
 from assetpipe.geometry.kernels.order import column_ranges
 from assetpipe.geometry.pose import Pose
+from assetpipe.geometry.welding import map_vertices
 from assetpipe.rows import used_rows
 from assetpipe.transforms import Doubles, Placement
 
@@ -83,16 +85,9 @@ def _blocks(
         return
     for at in range(0, len(primitive.positions), AT_ONCE):
         few = slice(at, at + AT_ONCE)
-        for vertices in pose.vertices(placement, _some(primitive, few)):
+        some = map_vertices(primitive, operator.itemgetter(few))  # indices aside, which nobody looks at
+        for vertices in pose.vertices(placement, some):
             yield vertices if used is None else vertices[used[few]]
-
-
-def _some(primitive: Primitive, rows: slice) -> Primitive:
-    """Of the vertices, not copied; what its indices say is of no use."""
-    attributes, *targets = (
-        {name: array[rows] for name, array in arrays.items()} for arrays in (primitive.attributes, *primitive.targets)
-    )
-    return replace(primitive, attributes=attributes, targets=tuple(targets))
 
 
 def _corners(low: Doubles, high: Doubles, matrices: Doubles) -> Doubles:

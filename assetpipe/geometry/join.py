@@ -17,7 +17,7 @@ from assetpipe.geometry.directions import crosses
 from assetpipe.geometry.flat import Facets, flat_vertices, measure_facets
 from assetpipe.geometry.kernels.alike import first_alike
 from assetpipe.geometry.kernels.order import take, take_rows
-from assetpipe.geometry.kernels.threads import both, ranges, side_by_side
+from assetpipe.geometry.kernels.threads import both, over_ranges
 from assetpipe.geometry.layers import find_layers, separate_layers
 from assetpipe.geometry.pose import Pose
 from assetpipe.geometry.surface import Floats, Ints, Surface
@@ -270,13 +270,10 @@ def _attributes(parts: Sequence[Part], columns: Sequence[tuple[str, slice]], uv_
 
 
 def _fill(block: Array, values: Array, scale: np.float32) -> None:
-    parts = ranges(len(block))
+    def work(first: int, last: int) -> None:
+        np.multiply(values[first:last], scale, out=block[first:last])
 
-    def work(thread: int) -> None:
-        rows = slice(*parts[thread])
-        np.multiply(values[rows], scale, out=block[rows])
-
-    side_by_side(work, len(parts))
+    over_ranges(len(block), work)
 
 
 def _padded(values: Array, where: slice) -> Array:

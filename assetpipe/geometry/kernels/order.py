@@ -10,7 +10,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from assetpipe.elements import get, put
-from assetpipe.geometry.kernels.threads import both, launch_over, ranges, side_by_side
+from assetpipe.geometry.kernels.threads import both, launch_over, over_ranges
 from assetpipe.kernels import EXACT, load
 
 wp.set_module_options(EXACT)
@@ -143,13 +143,11 @@ def take(array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
 def take_rows(array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
     """The same, ranges of them side by side."""
     taken = np.empty((len(rows), *array.shape[1:]), array.dtype)
-    parts = ranges(len(rows))
 
-    def work(thread: int) -> None:
-        first, last = parts[thread]
+    def work(first: int, last: int) -> None:
         np.take(array, rows[first:last], axis=0, out=taken[first:last], mode="clip")  # not copied once more
 
-    side_by_side(work, len(parts))
+    over_ranges(len(rows), work)
     return taken
 
 

@@ -38,11 +38,15 @@ def ranges(count: int) -> list[tuple[int, int]]:
     return [(count * at // threads, count * (at + 1) // threads) for at in range(threads)]
 
 
+def over_ranges(count: int, work: Callable[[int, int], object]) -> None:
+    """Call work(first, last) for each range of `count` rows, from the first to before the last."""
+    _together([partial(work, *part) for part in ranges(count)])
+
+
 def launch_over(kernel: Any, count: int, inputs: Sequence[Any]) -> None:
     """A kernel whose first inputs are the first row and the one after the last, once for each range of `count` rows: it
     writes what belongs to its own rows alone."""
-    parts = ranges(count)
-    side_by_side(lambda thread: wp.launch(kernel, dim=1, inputs=[*parts[thread], *inputs], device="cpu"), len(parts))
+    over_ranges(count, lambda first, last: wp.launch(kernel, dim=1, inputs=[first, last, *inputs], device="cpu"))
 
 
 def _together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
