@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assetpipe.asset import TRIANGLES, Array, Mesh, Primitive, Scene
+from assetpipe.geometry.columns import DIRECTIONS, Part, solved_attribute
 from assetpipe.geometry.directions import square_to, unit
 from assetpipe.geometry.fetching import Origins, bind, mix
 from assetpipe.geometry.flat import CREASE, with_flat_normals
-from assetpipe.geometry.join import DIRECTIONS, Joined, Part, metres, solved_attribute
+from assetpipe.geometry.join import Joined, metres
 from assetpipe.geometry.surface import Floats, Ints, Surface
 
 BOUND = ("JOINTS_", "WEIGHTS_")
