@@ -30,7 +30,8 @@ from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
 
-NO, YES, OUTSIDE = (wp.constant(i) for i in range(3))
+NO, OUTSIDE, YES, FREELY = (wp.constant(i) for i in range(4))
+"""What `fits` says."""
 TURN = wp.constant(wp.float64(0.2))
 """Cosine of the most that a face may turn in one collapse: 78 degrees."""
 SLIVER = wp.constant(wp.float64(0.02))
@@ -122,17 +123,22 @@ def keeps_texture(m: Mesh, base: int, other: int, s: int, k: int, n: int, nu: in
 
 
 @wp.func
-def keeps_chart(m: Mesh, base: int, n: int, other: int, k: int, new: wp.vec2d) -> bool:
-    """The same of one end of an edge that no curve touches, where the joined vertex is at `new` in texture set k."""
+def keeps_chart(m: Mesh, base: int, n: int, other: int, k: int, new: wp.vec2d) -> int:
+    """The same of one end of an edge that no curve touches, where the joined vertex is at `new` in texture set k: NO;
+    YES; FREELY where its faces close a ring in texture space. A neighbour with a wedge for each of two faces, as a pole
+    has, leaves a gap between the two, through which slips what folds nothing."""
+    gaps = wp.int32(0)
     for i in range(base, base + n):
+        gaps = gaps ^ ring(m, i, W1) ^ ring(m, i, W2)
         if ring(m, i, V1) != other and ring(m, i, V2) != other and is_folded(m, i, k, new):
-            return False
-    return True
+            return NO
+    return wp.where(gaps == 0, FREELY, YES)
 
 
 @wp.func
 def fits(m: Mesh, v: int, s: int, n: int, nu: int, k: int, clock: int, x: wp.vec3d) -> int:
-    """YES, NO, or OUTSIDE when that is not for this block to say."""
+    """YES, NO, or OUTSIDE when that is not for this block to say. FREELY: yes, and nothing leaves its chart but by a
+    fold."""
     u = near(m, s, VERTEX)
     if nu == BEYOND:
         return OUTSIDE
@@ -148,15 +154,22 @@ def fits(m: Mesh, v: int, s: int, n: int, nu: int, k: int, clock: int, x: wp.vec
         return NO
     if not keeps_shape(m, RING, nu, v, r, p):
         return NO
+    freely = wp.bool(within)
     if m.stage < 3:
         for k in range(m.textures):
-            if within:  # nothing leaves the ring but by a fold
+            if freely:
                 new = texture(m, k, near(m, s, A0), near(m, s, B0), p - q, p - r, 0, 0)
-                if not keeps_chart(m, 0, n, u, k, new) or not keeps_chart(m, RING, nu, v, k, new):
+                mine = keeps_chart(m, 0, n, u, k, new)
+                if mine == NO:
                     return NO
-                continue
+                theirs = keeps_chart(m, RING, nu, v, k, new)
+                if theirs == NO:
+                    return NO
+                freely = mine == FREELY and theirs == FREELY
+                if freely:
+                    continue
             if not keeps_texture(m, 0, u, s, k, n, nu, p - q, p - r):
                 return NO
             if not keeps_texture(m, RING, v, s, k, n, nu, p - r, p - q):
                 return NO
-    return YES
+    return wp.where(freely, FREELY, YES)

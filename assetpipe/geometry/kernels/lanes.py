@@ -9,6 +9,8 @@ to fill as they save. float32, as attributes are kept; float64 where a sum is to
 
 import warp as wp
 
+from assetpipe.elements import vec16f
+
 FOUR = "typedef float four __attribute__((ext_vector_type(4), aligned(4)));"
 
 
@@ -127,3 +129,35 @@ def blend_wedges(
     column: int,
     count: int,
 ): ...  # the first takes in a share t of the second, at offset d from it, and goes to offset x
+
+
+@wp.func_native(
+    FOUR
+    + """
+    const float *at = record.data[v].c, *to = record.data[u].c;
+    const four p = *(const four*)(at + 3), q = *(const four*)(at + 6), r = *(const four*)(at + 9);
+    const four s = *(const four*)(to + 3), t = *(const four*)(to + 6), w = *(const four*)(to + 9);
+    const four a[3] = {{p.x, p.y, p.z, r.x}, {p.y, p.w, q.y, r.y}, {p.z, q.y, q.z, r.z}};
+    const four b[3] = {{s.x, s.y, s.z, w.x}, {s.y, s.w, t.y, w.y}, {s.z, t.y, t.z, w.z}};
+    four d = *(const four*)to - *(const four*)at;
+    const four ad = a[0] * d.x + a[1] * d.y + a[2] * d.z, bd = b[0] * d.x + b[1] * d.y + b[2] * d.z;
+    const four twice = {d.x, d.y, d.z, 2.0f}, back = {d.x, d.y, d.z, -2.0f};
+    const four up = twice * ad, down = back * bd;
+    const float climb = (up.x + up.y) + (up.z + up.w), fall = (down.x + down.y) + (down.z + down.w);
+    const float rise = climb > 0.0f ? climb : 0.0f, drop = fall > 0.0f ? fall : 0.0f;
+    const float gone = (drop + 1e-36f) / (rise + drop + 2e-36f), left = 1.0f - gone;
+    const four here = r + ad * gone, there = w - bd * left;
+    const four along = d * (here * gone - there * left), slope = here + there;
+    const four g = slope * 0x1p30f;
+    const four h = g * ((a[0] + b[0]) * g.x + (a[1] + b[1]) * g.y + (a[2] + b[2]) * g.z), gg = g * g;
+    const float steep = gg.x + gg.y + gg.z, bend = h.x + h.y + h.z;
+    const float gain = bend > 0.0f ? steep * (steep / bend) * 0x1p-60f : 0.0f;
+    const float cost = along.x + along.y + along.z + slope.w - gain;
+    const float least = (r.w > 0.0f ? r.w : 0.0f) + (w.w > 0.0f ? w.w : 0.0f);
+    return cost > least ? cost : least;"""
+)
+def foreseen(record: wp.array(dtype=vec16f), v: int, u: int) -> wp.float32: ...  # what an edge costs but for attributes
+
+
+# ... at the cheapest place along it, and from there one step downhill. The full plan, which takes eight times as long,
+# comes to 0.94 to 1 times as much in the median, and in nineteen of twenty to no less than 0.65 to 0.9 times.

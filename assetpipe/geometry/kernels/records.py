@@ -55,6 +55,7 @@ AT, WEDGE, V1, V2, W1, W2 = (wp.constant(i) for i in range(6))
 CORNER = wp.constant(6)
 PLAN = wp.constant(15)
 """Numbers in a plan: what `plan` says, and from KEPT on the quadric that it was made by."""
+COST, STRAYS = wp.constant(3), wp.constant(4)
 KEPT = wp.constant(5)
 HEIR = wp.constant(-2)
 DEAD = 2.0**126

@@ -1,8 +1,9 @@
 # mypy: ignore-errors
 """Sweeps over the vertices: every edge below a cost is collapsed where the surface allows it.
 
-No heap (nine in ten pops were stale): a threshold rises from sweep to sweep. `plan` says where the joined vertex
-goes, `fits` whether its faces may follow, `join` does it. The order of the vertices is part of the result.
+No heap (nine in ten pops were stale): a threshold rises from sweep to sweep. `foreseen` tells which edges may cost less
+than that, `plan` says where the joined vertex goes, `fits` whether its faces may follow, `join` does it. The order of
+the vertices is part of the result.
 """
 
 from __future__ import annotations
@@ -11,42 +12,51 @@ import warp as wp
 
 from assetpipe.elements import get, put, send_for
 from assetpipe.geometry.kernels.cells import choice, near, set_choice
-from assetpipe.geometry.kernels.fitting import OUTSIDE, YES, fits
+from assetpipe.geometry.kernels.fitting import FREELY, OUTSIDE, YES, fits
 from assetpipe.geometry.kernels.joining import join
+from assetpipe.geometry.kernels.lanes import foreseen
 from assetpipe.geometry.kernels.quadrics import plan
-from assetpipe.geometry.kernels.records import A0, B0, DEAD, LATER, NEVER, RING, VERTEX, WAITING, Mesh
+from assetpipe.geometry.kernels.records import A0, B0, COST, DEAD, LATER, NEVER, RING, STRAYS, VERTEX, WAITING, Mesh
 from assetpipe.geometry.kernels.rings import BEYOND, gather, kind_of, neighbours
 from assetpipe.kernels import WHOLE
 
 wp.set_module_options(WHOLE)
 
+UNKNOWN = wp.constant(wp.float64(-1.0))
+"""How far an edge strays that is not planned yet."""
+
 
 @wp.func
-def weigh(m: Mesh, v: int, k: int, threshold: wp.float64, gate: wp.float64, at_once: wp.float64) -> wp.float64:
-    """Plan the edges that v owns, up to one that costs no more than `at_once`. Returns the threshold at which one that
-    was refused may be asked for again: the next when it was by the stage (its surroundings may change that), a later
-    one when it was by the gate (they hardly will)."""
-    again = wp.min(wp.float64(NEVER), wp.float64(DEAD))  # a copy: Warp would write into the constant itself
+def foresee(m: Mesh, v: int, k: int, at_once: wp.float64):
+    """Enter what the edges that v owns will cost about, up to one for no more than `at_once`; DEAD for the others."""
+    found = wp.bool(False)
     for s in range(k):
-        set_choice(m, s, 3, wp.float64(DEAD))
-        if near(m, s, VERTEX) > v:
-            send_for(m.record, near(m, s, VERTEX))
+        u = near(m, s, VERTEX)
+        cost = wp.float64(DEAD) * wp.float64(1.0)  # a copy: Warp would write into the constant itself
+        if u > v and not found:
+            cost = wp.float64(foreseen(m.record, v, u))
+            found = cost <= at_once
             send_for(m.solved, near(m, s, B0) * m.steering)
             send_for(m.solved, (near(m, s, B0) + 1) * m.steering - 1)
-    for s in range(k):
-        if near(m, s, VERTEX) > v:
-            way = plan(m, v, s)
-            if way[3] < wp.float64(0.0):
-                again = wp.min(again, threshold)
-            if way[3] >= wp.float64(0.0):
-                for j in range(5):
-                    set_choice(m, s, j, way[j])
-                if way[4] > gate and way[3] <= threshold:
-                    set_choice(m, s, 3, wp.float64(DEAD))
-                    again = wp.min(again, threshold * wp.float64(LATER))  # at most NEVER, as it began
-                elif way[3] <= at_once:
-                    return again
-    return again
+        set_choice(m, s, COST, cost)
+        set_choice(m, s, STRAYS, UNKNOWN)
+
+
+@wp.func
+def weigh(m: Mesh, v: int, s: int, threshold: wp.float64, gate: wp.float64) -> wp.float64:
+    """Plan the edge to the neighbour in row s. Returns the threshold at which one that was refused may be asked for
+    again: the next when it was by the stage (its surroundings may change that), a later one when it was by the gate
+    (they hardly will)."""
+    way = plan(m, v, s)
+    for i in range(5):
+        set_choice(m, s, i, way[i])
+    if way[COST] < wp.float64(0.0):
+        set_choice(m, s, COST, wp.float64(DEAD))
+        return threshold
+    if way[STRAYS] > gate and way[COST] <= threshold:
+        set_choice(m, s, COST, wp.float64(DEAD))
+        return threshold * wp.float64(LATER)
+    return wp.float64(NEVER) * wp.float64(1.0)
 
 
 @wp.func
@@ -63,29 +73,38 @@ def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, at_once: wp.
     k = neighbours(m, n, clock)
     put(m.counts, 2, get(m.counts, 2) + wp.int64(k))
     put(m.kind, v, wp.int8(kind_of(m, k)))
-    key = weigh(m, v, k, threshold, gate, at_once)
+    foresee(m, v, k, at_once)
+    key = wp.float64(NEVER) * wp.float64(1.0)
     while True:
         best = wp.int32(0)
+        cost = choice(m, 0, COST)
+        runner_up = wp.float64(NEVER) * wp.float64(1.0)
         for s in range(1, k):
-            if choice(m, s, 3) < choice(m, best, 3):
+            other = choice(m, s, COST)
+            if other < cost:
                 best = s
-        cost = choice(m, best, 3)
+            runner_up = wp.min(runner_up, wp.max(cost, other))
+            cost = wp.min(cost, other)
         if cost > threshold or cost >= wp.float64(NEVER):
             key = wp.min(key, cost)
             break
+        if choice(m, best, STRAYS) == UNKNOWN:
+            key = wp.min(key, weigh(m, v, best, threshold, gate))
+            if choice(m, best, COST) > wp.min(runner_up, threshold):
+                continue
         x = wp.vec3d(choice(m, best, 0), choice(m, best, 1), choice(m, best, 2))
         send_for(m.place, get(m.seed, near(m, best, A0)))
         send_for(m.place, get(m.seed, near(m, best, B0)))
         nu = gather(m, near(m, best, VERTEX), RING, RING, low, high)
         answer = fits(m, v, best, n, nu, k, clock, x)
-        if answer == YES:
-            put(m.worst, 0, wp.max(get(m.worst, 0), choice(m, best, 4)))
-            join(m, v, best, n, nu, x)
+        if answer >= YES:
+            put(m.worst, 0, wp.max(get(m.worst, 0), choice(m, best, STRAYS)))
+            join(m, v, best, n, nu, x, runner_up, answer == FREELY)
             return
         if answer == OUTSIDE:
             put(m.kind, v, wp.int8(int(get(m.kind, v)) | WAITING))
-        set_choice(m, best, 3, wp.float64(DEAD))
-        key = threshold  # try again when the surroundings have changed
+        set_choice(m, best, COST, wp.float64(DEAD))
+        key = wp.min(key, threshold)  # try again when the surroundings have changed
         put(m.counts, 3, get(m.counts, 3) + wp.int64(1))
     put(m.key, v, wp.float32(key))
 
