@@ -41,9 +41,9 @@ CHEAP = 5.0
 """Of the median edge, that the first sweep takes far from the goal: a quarter less is looked at than at one and a half,
 and 50,000 triangles of a million stray by 0.3 to 0.5 % more."""
 AT_ONCE = 0.4
-"""Of the threshold, far from the goal: a vertex takes the first edge that costs no more, without a look at its others.
-Saves 3 % of the instructions; no loss was measured. Not where the error ends the descent: a rough surface would keep
-5 % more triangles."""
+"""Of the threshold, far from the goal: a vertex takes the first edge that is foreseen to cost no more, without a look
+at its others. Saves 3 % of the instructions, and a rough surface strays by 0.8 % less. Not where the error ends the
+descent: a rough surface would keep 5 % more triangles."""
 GENTLE = 0.25
 """Of the median edge, that the first sweep takes nearer to the goal."""
 HURRY = 5.0
