@@ -64,7 +64,7 @@ def main() -> int:
     engines = asked.engines.split(",") if asked.engines else [*ENGINES, *NODE]
     for name in [asked.source] if asked.source else SOURCES:
         source = make_source(name, 1, asked.out)
-        print(f"\n{name}\n\n{report(compare(source, engines, asked.rounds), chain(source, asked.rounds))}")
+        print(f"\n{name}\n\n{report(compare(source, engines, asked.rounds), chain(source))}")
     return 0
 
 
@@ -100,13 +100,12 @@ def call(engine: str, source: Path, targets: list[int]) -> dict[str, Any]:
     return found
 
 
-def chain(source: Path, rounds: int) -> float:
+def chain(source: Path) -> float:
     """What three levels in one descent cost, as a multiple of the last of them alone."""
-    pairs = [
-        (min(call("assetpipe", source, list(CHAIN))["seconds"]), min(call("assetpipe", source, [CHAIN[-1]])["seconds"]))
-        for _ in range(rounds)
-    ]
-    return statistics.median(three for three, _ in pairs) / statistics.median(one for _, one in pairs)
+    command = [sys.executable, HERE / "engines.py", "chain", source, *map(str, CHAIN)]
+    return float(
+        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
+    )
 
 
 def sizes(millions: list[int], out: Path, rounds: int) -> str:

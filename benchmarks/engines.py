@@ -6,6 +6,7 @@ Run by decimate.py, one process for each call. `meshopt.mjs` does the same for t
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import tempfile
 import time
@@ -19,6 +20,8 @@ from PIL import Image
 NODE = ("meshopt-positions", "meshopt-attributes", "meshopt-update", "gltf-transform")
 LONG = 15.0
 """Seconds beyond which a second call says nothing new."""
+TURNS = 9
+"""Of levels in one descent and the last alone: the machine changes its speed by more than they differ."""
 
 Arrays = dict[str, Any]
 """positions (w, 3), uvs (w, 2), normals (w, 3) float32, one row per wedge; indices (f, 3) uint32."""
@@ -208,9 +211,25 @@ def run(engine: str, folder: Path, targets: list[int]) -> dict[str, Any]:
     return {"seconds": seconds, "peak": peak, "triangles": len(results[-1]["indices"])}
 
 
+def chain(folder: Path, targets: list[int]) -> float:
+    """What all levels in one descent cost, over the last of them alone: in turns, in one process, after one of each."""
+    source = read_arrays(folder)
+    calls = [assetpipe(source, levels) for levels in (targets, targets[-1:])]
+    turns = [[_seconds(call) for call in calls] for _ in range(1 + TURNS)]
+    return statistics.median(every for every, _ in turns[1:]) / statistics.median(last for _, last in turns[1:])
+
+
+def _seconds(call: Callable[[], list[Arrays]]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
 if __name__ == "__main__":
     verb, *words = sys.argv[1:]
     if verb == "make":
         make(Path(words[0]), int(words[1]), Path(words[2]) if len(words) > 2 else None)
+    elif verb == "chain":
+        print(json.dumps(chain(Path(words[0]), [int(word) for word in words[1:]])))
     else:
         print(json.dumps(run(words[0], Path(words[1]), [int(word) for word in words[2:]])))
