@@ -1,5 +1,6 @@
 # mypy: ignore-errors
-"""What is done to all attributes of a wedge: slope and value of each are four float32, a vector of the processor's own.
+"""What is done to all attributes of a wedge, and what an edge costs without them: slope and value of an attribute, or a
+row of a quadric, are four float32, a vector of the processor's own.
 
 From operations on one number after another the compiler makes twice as many instructions, or vectors that cost as much
 to fill as they save. float32, as attributes are kept; float64 where a sum is to be subtracted from another.
