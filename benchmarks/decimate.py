@@ -95,17 +95,19 @@ def compare(source: Path, engines: list[str], rounds: int) -> list[Row]:
 def call(engine: str, source: Path, targets: list[int]) -> dict[str, Any]:
     script = ["node", HERE / "meshopt.mjs"] if engine in NODE else [sys.executable, HERE / "engines.py", "run"]
     command = [*script, engine, source, *map(str, targets)]
-    done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = _told(command)
     return found
 
 
 def chain(source: Path) -> float:
     """What three levels in one descent cost, as a multiple of the last of them alone."""
-    command = [sys.executable, HERE / "engines.py", "chain", source, *map(str, CHAIN)]
-    return float(
-        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
-    )
+    return float(_told([sys.executable, HERE / "engines.py", "chain", source, *map(str, CHAIN)]))
+
+
+def _told(command: list[str | Path]) -> Any:
+    """Its last line, JSON."""
+    done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def sizes(millions: list[int], out: Path, rounds: int) -> str:
