@@ -81,7 +81,8 @@ def assetpipe(source: Arrays, targets: list[int]) -> Callable[[], list[Arrays]]:
         joined = join(scene)
         assert joined
         columns = dict(joined.columns)
-        return [_arrays(copy.surface, columns) for copy in collapse(joined.surface, [Target(n, 0.0) for n in most])]
+        targets = [Target(triangles, 0.0) for triangles in most]
+        return [_arrays(copy.surface, columns) for copy in collapse(joined.surface, targets, again=False)]
 
     call_on({**source, "indices": source["indices"][:1000]}, [100])  # kernels are loaded, as the peers' modules are
     return lambda: call_on(source, targets)

@@ -163,7 +163,8 @@ def _descend(plan: Plan, group: Sequence[int], after: Copy | None = None) -> dic
     from assetpipe.geometry.kernels.collapse import collapse  # compiled on first use
 
     start = without(plan.surface, plan.pieces, plan.crowded[group[0]])
-    copies = collapse(start, [plan.targets[at] for at in group], after)
+    targets = [plan.targets[at] for at in group]
+    copies = collapse(start, targets, after, again=any(target.error > 0 for target in targets))
     with ThreadPoolExecutor(THREADS) as pool:  # splitting and measuring are numpy and kernels: both let go of the lock
         return dict(zip(group, pool.map(partial(_finish, plan), group, copies), strict=True))
 

@@ -73,7 +73,7 @@ class Copy:
     """False: nothing more could be collapsed and `triangles` is still exceeded."""
     stage: int
     """Of the rights that it took to get there, or to a finer level: see kernels/collapse.py."""
-    rest: Any
-    """The descent as it was there, to go on from."""
+    rest: Any = None
+    """The descent as it was there, to go on from, if it was kept."""
     halfway: Any = None
     """The same halfway there, for large surfaces: what comes later may be gone through again under new doubts."""

@@ -212,6 +212,13 @@ def test_a_descent_goes_on_from_a_copy(globe: Surface) -> None:
         assert resumed.error == coarse.error
 
 
+def test_copies_that_nobody_goes_on_from_are_the_same(globe: Surface) -> None:
+    targets = [Target(1500, 0.0), Target(300, 0.0)]
+    kept, passing = collapse(globe, targets), collapse(globe, targets, again=False)
+    assert all(same_bytes(one.surface, other.surface) for one, other in zip(kept, passing, strict=True))
+    assert [copy.rest for copy in passing] == [None, None]
+
+
 def test_a_copy_keeps_its_own_estimate(globe: Surface) -> None:
     """However far the descent that it was taken from went on."""
     fine, coarse = collapse(globe, [Target(1500, 0.0), Target(150, 0.0)])

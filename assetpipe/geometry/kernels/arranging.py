@@ -5,7 +5,7 @@ from __future__ import annotations
 import warp as wp
 
 from assetpipe.elements import get, put, vec16f
-from assetpipe.geometry.kernels.records import DOUBT, HEIR
+from assetpipe.geometry.kernels.records import DOUBT
 from assetpipe.kernels import EXACT
 
 wp.set_module_options(EXACT)
@@ -90,63 +90,7 @@ def fill_records(
 
 
 @wp.kernel
-def mark_used(
-    first: int,
-    last: int,
-    faces: wp.array(dtype=wp.int32),
-    rows: wp.array(dtype=wp.vec3i),
-    used: wp.array(dtype=wp.int8),
-) -> None:
-    """What is at the corners of the `faces`."""
-    for i in range(first, last):
-        c = get(rows, get(faces, i))
-        put(used, c[0], wp.int8(1))
-        put(used, c[1], wp.int8(1))
-        put(used, c[2], wp.int8(1))
-
-
-@wp.kernel
-def number_used(
-    used: wp.array(dtype=wp.int8), kept: wp.array(dtype=wp.int32), number: wp.array(dtype=wp.int32)
-) -> None:
-    """Which are used, and the place of each among these; -1: none."""
-    n = wp.int32(0)
-    for i in range(used.shape[0]):
-        if get(used, i) != wp.int8(0):
-            put(number, i, n)
-            put(kept, n, i)
-            n = n + 1
-        else:
-            put(number, i, -1)
-
-
-@wp.kernel
 def rank(first: int, last: int, order: wp.array(dtype=wp.int32), ranks: wp.array(dtype=wp.int32)) -> None:
     """At which place of `order` each stands."""
     for i in range(first, last):
         put(ranks, get(order, i), i)
-
-
-@wp.kernel
-def follow(head: wp.array(dtype=wp.int32), number: wp.array(dtype=wp.int32)) -> None:
-    """The number of each vertex's last heir for its own, which lies before it."""
-    for v in range(head.shape[0]):
-        heir = HEIR - get(head, v)
-        if heir >= 0:
-            put(number, v, get(number, heir))
-
-
-@wp.kernel
-def renumber(
-    first: int,
-    last: int,
-    home: wp.array(dtype=wp.int32),
-    number: wp.array(dtype=wp.int32),
-    renumbered: wp.array(dtype=wp.int32),
-) -> None:
-    """-1 stays -1."""
-    for i in range(first, last):
-        at = get(home, i)
-        if at >= 0:
-            at = get(number, at)
-        put(renumbered, i, at)

@@ -24,12 +24,13 @@ from functools import partial
 import numpy as np
 import warp as wp
 
+from assetpipe.geometry.kernels.compacting import compact
 from assetpipe.geometry.kernels.exhaust import LAST_STAGE, Rules, exhaust
 from assetpipe.geometry.kernels.founding import found, sum_faces
-from assetpipe.geometry.kernels.laying import compact, lay_out
+from assetpipe.geometry.kernels.laying import lay_out
 from assetpipe.geometry.kernels.pieces import drop_pieces
 from assetpipe.geometry.kernels.records import NEVER
-from assetpipe.geometry.kernels.rest import keep, take_up
+from assetpipe.geometry.kernels.rest import keep, take_up, without_homes
 from assetpipe.geometry.kernels.state import State, as_mesh, extract
 from assetpipe.geometry.kernels.threads import both, ranges, side_by_side
 from assetpipe.geometry.surface import Copy, Surface, Target
@@ -45,14 +46,19 @@ LARGE = 100_000
 """Triangles from which on a place to go again from is worth its memory."""
 
 
-def collapse(surface: Surface, targets: Sequence[Target], after: Copy | None = None) -> list[Copy]:
+def collapse(
+    surface: Surface, targets: Sequence[Target], after: Copy | None = None, *, again: bool = True
+) -> list[Copy]:
     """Targets come fine to coarse. Each level has the fewest triangles within its error, and never more than it may.
-    `after` a finer copy of the same surface the descent goes on from there, under the surface's doubts of today."""
+    `after` a finer copy of the same surface the descent goes on from there, under the surface's doubts of today.
+    Not `again`: nobody will go on from these copies."""
     load("assetpipe.geometry.kernels.sweep")
     load("assetpipe.geometry.kernels.founding")
     state, stage = (_begin(surface), 1) if after is None else (take_up(after.rest, surface.doubts), after.stage)
+    if not again:
+        state = without_homes(state)
     halfway = None
-    if after is None and targets[0].error > 0 and state.drawn >= LARGE:
+    if again and after is None and targets[0].error > 0 and state.drawn >= LARGE:
         state = exhaust(state, replace(_within(state, targets[0]), pause=int(HALFWAY * state.drawn)))
         halfway = keep(state)
     copies: list[Copy] = []
@@ -60,7 +66,7 @@ def collapse(surface: Surface, targets: Sequence[Target], after: Copy | None = N
         state = compact(_descend(state, target))
         stage = max(stage, state.weighed[0])
         error = STRAY * float(np.sqrt(state.arrays["worst"][0])) / state.scale
-        coarse, rest = both(partial(extract, state, surface), partial(keep, state))
+        coarse, rest = both(partial(extract, state, surface), partial(keep, state) if again else lambda: None)
         copies.append(Copy(coarse, error, state.drawn <= target.triangles, stage, rest, halfway))
         halfway = None
     return copies

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from assetpipe.geometry.kernels.laying import compact
+from assetpipe.geometry.kernels.compacting import compact
 from assetpipe.geometry.kernels.records import AREA, DEAD, LATER, NEVER
 from assetpipe.geometry.kernels.state import CLOCK, Array, State, as_mesh
 from assetpipe.geometry.kernels.sweep import sweep
@@ -31,7 +31,7 @@ LARGE = 20_000
 """Triangles up to which every edge is tried before the error ends a level; beyond, one idle sweep says enough."""
 SAMPLE = 4096
 """Vertices that tell what edges cost before the first sweep."""
-ENOUGH = 65_536
+ENOUGH = 16_384
 """Keys that tell the next threshold."""
 SPARSE = 64
 """Of as many vertices one tells, as a rule, that there are dearer edges."""

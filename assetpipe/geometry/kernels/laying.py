@@ -1,4 +1,4 @@
-"""Surface -> State, vertices along a Morton curve; State -> State of what lives. Ranges of rows side by side."""
+"""Surface -> State, vertices along a Morton curve. Ranges of rows side by side."""
 
 from __future__ import annotations
 
@@ -10,25 +10,17 @@ from assetpipe.geometry.kernels.arranging import (
     fill_faces,
     fill_records,
     fill_wedges,
-    follow,
     key_faces,
-    mark_used,
-    number_used,
     rank,
-    renumber,
 )
 from assetpipe.geometry.kernels.founding import thread_corners
-from assetpipe.geometry.kernels.order import column_ranges, morton_order, order_by, take, take_rows, whole
+from assetpipe.geometry.kernels.order import column_ranges, morton_order, order_by, take, whole
 from assetpipe.geometry.kernels.records import CORNER, DOUBT, NEAR, PLAN, RECORD, RING
 from assetpipe.geometry.kernels.state import Array, State, take_alike
 from assetpipe.geometry.kernels.threads import both, launch_over
 from assetpipe.geometry.surface import Surface
 from assetpipe.kernels import load
 from assetpipe.memory import return_memory
-
-OF_VERTICES, OF_WEDGES = ("record", "key", "kind"), ("solved", "carried", "weight", "seed")
-SCRATCH = ("next", "head", "slot", "ring", "near", "choice", "counts")
-"""Made anew whenever faces are laid out anew."""
 
 
 def lay_out(surface: Surface) -> State:
@@ -52,8 +44,11 @@ def lay_out(surface: Surface) -> State:
         "low": low[columns],
         "high": high[columns],
         "worst": np.zeros(1, np.float64),
+        "next": np.empty(len(arranged["vertex"]), np.int32),
+        "head": np.empty(len(arranged["record"]), np.int32),
+        "slot": np.empty(len(arranged["record"]), np.int32),
     }
-    return _thread(State(arrays, group, steering, columns, scale, centre, surface.uv_sets, home))
+    return thread(State(arrays, group, steering, columns, scale, centre, surface.uv_sets, home))
 
 
 def _arrange(
@@ -92,10 +87,10 @@ def _lay_out_faces(surface: Surface, rank: Array, wedges: Array, vertices: int) 
 
 def _filled(faces: Array, corners: Array, number: Array) -> Array:
     """(3 f,)"""
-    filled = np.empty((len(faces), 3), np.int32)
-    given = [whole(array, wp.vec3i if array.ndim == 2 else wp.int32) for array in (faces, corners, number, filled)]
-    launch_over(fill_faces, len(faces), given)
-    return filled.reshape(-1)
+    filled = np.empty(3 * len(faces), np.int32)
+    given = [whole(faces, wp.int32), whole(corners, wp.vec3i), whole(number, wp.int32)]
+    launch_over(fill_faces, len(faces), [*given, whole(filled.reshape(-1, 3), wp.vec3i)])
+    return filled
 
 
 def _lay_out_wedges(surface: Surface, wedges: Array, columns: Array, steering: int) -> dict[str, Array]:
@@ -120,63 +115,22 @@ def _records(surface: Surface, order: Array, centre: Array, scale: float) -> Arr
     return records
 
 
-def compact(state: State) -> State:
-    """Only what lives, in the same order. The old state is used up: old and new side by side would be the peak."""
-    load("assetpipe.geometry.kernels.arranging")
-    arrays = state.arrays
-    state.workers.clear()
-    state.meshes.clear()
-    head = arrays["head"]
-    for name in SCRATCH:
-        del arrays[name]
-    faces = np.flatnonzero(state.alive).astype(np.int32)
-    arrays["copies"] = take_alike(arrays["copies"], faces)
-    (vertices, number), (wedges, wedge_number) = both(
-        lambda: _used(faces, arrays["vertex"], len(arrays["record"])),
-        lambda: _used(faces, arrays["wedge"], len(arrays["weight"])),
-    )
-    for index, numbers in (("vertex", number), ("wedge", wedge_number)):
-        arrays[index] = _filled(faces, arrays[index].reshape(-1, 3), numbers)
-    for rows, names in ((vertices, OF_VERTICES), (wedges, OF_WEDGES)):
-        for name in names:
-            arrays[name] = take_rows(arrays[name], rows)
-    wp.launch(follow, dim=1, inputs=[whole(head, wp.int32), whole(number, wp.int32)], device="cpu")
-    home = np.empty_like(state.home)
-    launch_over(renumber, len(home), [whole(array, wp.int32) for array in (state.home, number, home)])
-    return _thread(state.having(arrays, group=take_alike(state.group, faces), home=home))
-
-
-def _used(faces: Array, index: Array, count: int) -> tuple[Array, Array]:
-    """What the corners of the `faces` have, and the new number of each, -1 for what is gone."""
-    used = np.zeros(count, np.int8)
-    marks = [whole(faces, wp.int32), whole(index.reshape(-1, 3), wp.vec3i), whole(used, wp.int8)]
-    wp.launch(mark_used, dim=1, inputs=[0, len(faces), *marks], device="cpu")
-    kept, number = np.empty(np.count_nonzero(used), np.int32), np.empty(count, np.int32)
-    inputs = [whole(used, wp.int8), whole(kept, wp.int32), whole(number, wp.int32)]
-    wp.launch(number_used, dim=1, inputs=inputs, device="cpu")
-    return kept, number
-
-
-def _thread(state: State) -> State:
-    """Lists of corners and scratch for arrays that have just been laid out."""
-    vertices = len(state.arrays["record"])
-    links = {
-        "next": np.empty(len(state.arrays["vertex"]), np.int32),
-        "head": np.full(vertices, -1, np.int32),
-        "slot": np.zeros(vertices, np.int32),
-    }
-    lists = [whole(array, wp.int32) for array in (state.arrays["vertex"], *links.values())]
-    launch_over(thread_corners, vertices, lists)
-    rows = max(2 * RING, 2 * int(links["slot"].max(initial=0)) + 2)
-    links["slot"].fill(-1)
-    fresh = {
-        **links,
+def thread(state: State) -> State:
+    """Lists of corners and scratch for arrays that have just been laid out, or drawn up."""
+    links = [state.arrays[name] for name in ("next", "head", "slot")]
+    _, head, slot = links
+    head.fill(-1)
+    slot.fill(0)
+    launch_over(thread_corners, len(head), [whole(array, wp.int32) for array in (state.arrays["vertex"], *links)])
+    rows = max(2 * RING, 2 * int(slot.max(initial=0)) + 2)
+    slot.fill(-1)
+    scratch = {
         "ring": np.zeros(rows * CORNER, np.int32),
         "near": np.zeros(rows * NEAR, np.int32),
         "choice": np.zeros(rows * PLAN, np.float64),
         "counts": np.array([state.arrays["copies"].sum(dtype=np.int64), 0, 0, 0]),
     }
-    return state.having({**state.arrays, **fresh})
+    return state.having({**state.arrays, **scratch})
 
 
 def _ranks(order: Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from assetpipe.geometry.kernels.records import DOUBT
@@ -15,6 +17,11 @@ def keep(state: State) -> State:
     """A state of its own, to go on from later."""
     arrays = {name: array if name in UNTOUCHED else array.copy() for name, array in state.arrays.items()}
     return state.having(arrays)
+
+
+def without_homes(state: State) -> State:
+    """Where the vertices of the surface go is not followed any more: nobody will go on from here with new doubts."""
+    return replace(state, home=state.home[:0])
 
 
 def take_up(kept: State, doubts: Array | None) -> State:

@@ -49,7 +49,8 @@ class State:
     uv_sets: int
     """Of the surface."""
     home: Array
-    """(v of the surface,) the vertex that each is, or was joined to before the arrays were last laid out; -1: gone."""
+    """(v of the surface,) the vertex that each is, or was joined to before the arrays were last laid out; -1: gone. Of
+    length 0: not followed."""
 
     weighed: tuple[int, float] = (0, 0.0)
     """The stage and the gate that the keys hold for."""
