@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from assetpipe.geometry.kernels import collapse as collapse_module
+from assetpipe.geometry.kernels import exhaust as exhaust_module
 from assetpipe.geometry.kernels.collapse import collapse
 from assetpipe.geometry.surface import Copy, Surface, Target
 from tests import shapes
@@ -217,6 +218,14 @@ def test_copies_that_nobody_goes_on_from_are_the_same(globe: Surface) -> None:
     kept, passing = collapse(globe, targets), collapse(globe, targets, again=False)
     assert all(same_bytes(one.surface, other.surface) for one, other in zip(kept, passing, strict=True))
     assert [copy.rest for copy in passing] == [None, None]
+
+
+def test_a_glance_spares_only_visits_in_vain(globe: Surface, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = [Target(2000, 0.0), Target(500, 0.0)]
+    glancing = collapse(globe, targets)
+    monkeypatch.setattr(exhaust_module, "NEAR", 0.0)
+    for one, other in zip(glancing, collapse(globe, targets), strict=True):
+        assert same_bytes(one.surface, other.surface)
 
 
 def test_a_copy_keeps_its_own_estimate(globe: Surface) -> None:

@@ -44,6 +44,9 @@ AT_ONCE = 0.4
 """Of the threshold, far from the goal: a vertex takes the first edge that is foreseen to cost no more, without a look
 at its others. Saves 3 % of the instructions, and a rough surface strays by 0.8 % less. Not where the error ends the
 descent: a rough surface would keep 5 % more triangles."""
+NEAR = 2.0
+"""Times the goal: from here on only every third visit ends in a join, and a glance goes before each: three levels take
+3 % fewer instructions, and the bytes are the same, as a rule."""
 GENTLE = 0.25
 """Of the median edge, that the first sweep takes nearer to the goal."""
 HURRY = 5.0
@@ -82,13 +85,14 @@ class Rules:
 class Walk:
     """Of the kernel."""
 
-    share: int
+    share: int = 0
     blocks: int = 1
     first: int = 0
     step: int = 1
     every: int = 1
     waiting: int = 0
     at_once: float = 0.0
+    glancing: int = 0
 
 
 def exhaust(state: State, rules: Rules) -> State:
@@ -124,13 +128,12 @@ def _is_over(rules: Rules, slow: int, idle: bool) -> bool:
 def _sweep(state: State, rules: Rules, threshold: float) -> None:
     at_once = AT_ONCE * threshold if 0 < FAR * rules.enough < state.drawn else 0.0
     blocks = 2 * max(1, len(state.keys) // (2 * BLOCK)) if len(state.keys) >= SMALL else 1
-    waiting = 0
+    walk = Walk(at_once=at_once, glancing=int(state.drawn < NEAR * rules.enough))
     while blocks >= 2 and state.drawn - rules.enough >= FEW * blocks:
-        walk = Walk((state.drawn - rules.enough) // blocks, blocks, waiting=waiting, at_once=at_once)
-        _sweep_blocks(state, rules, threshold, walk)
-        blocks, waiting = max(2, blocks // WIDER) if blocks > 2 else 1, 1
-    walk = Walk(state.drawn - rules.enough, waiting=waiting, at_once=at_once)
-    _launch(as_mesh(state, rules.stage), rules, threshold, walk)
+        share = (state.drawn - rules.enough) // blocks
+        _sweep_blocks(state, rules, threshold, replace(walk, share=share, blocks=blocks))
+        blocks, walk = max(2, blocks // WIDER) if blocks > 2 else 1, replace(walk, waiting=1)
+    _launch(as_mesh(state, rules.stage), rules, threshold, replace(walk, share=state.drawn - rules.enough))
 
 
 def _sweep_blocks(state: State, rules: Rules, threshold: float, walk: Walk) -> None:

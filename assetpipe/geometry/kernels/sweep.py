@@ -16,8 +16,21 @@ from assetpipe.geometry.kernels.fitting import FREELY, OUTSIDE, YES, fits
 from assetpipe.geometry.kernels.joining import join
 from assetpipe.geometry.kernels.lanes import foreseen
 from assetpipe.geometry.kernels.quadrics import plan
-from assetpipe.geometry.kernels.records import A0, B0, COST, DEAD, LATER, NEVER, RING, STRAYS, VERTEX, WAITING, Mesh
-from assetpipe.geometry.kernels.rings import BEYOND, gather, kind_of, neighbours
+from assetpipe.geometry.kernels.records import (
+    A0,
+    B0,
+    COST,
+    DEAD,
+    LATER,
+    NEVER,
+    RIM,
+    RING,
+    STRAYS,
+    VERTEX,
+    WAITING,
+    Mesh,
+)
+from assetpipe.geometry.kernels.rings import BEYOND, after, gather, kind_of, neighbours
 from assetpipe.kernels import WHOLE
 
 wp.set_module_options(WHOLE)
@@ -60,8 +73,36 @@ def weigh(m: Mesh, v: int, s: int, threshold: wp.float64, gate: wp.float64) -> w
 
 
 @wp.func
-def visit(m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, at_once: wp.float64, low: int, high: int):
-    """Collapse the cheapest edge that v owns, if it may be; `low` and `high` bound the block."""
+def glance(m: Mesh, v: int, threshold: wp.float64, low: int, high: int) -> wp.float64:
+    """What the cheapest edge that v owns will cost about, or no more than the threshold: where one may be had for that,
+    or where more than a glance is needed, at an open border and where the block ends."""
+    least = wp.float64(NEVER) * wp.float64(1.0)
+    if (int(get(m.kind, v)) & RIM) != 0:
+        return threshold
+    c = get(m.head, v)
+    while c >= 0:
+        u = get(m.vertex, after(c))  # of a face that is gone: -1
+        if u >= 0 and (u < low or u >= high):
+            return threshold
+        if u > v:
+            least = wp.min(least, wp.float64(foreseen(m.record, v, u)))
+            if least <= threshold:
+                return threshold
+        c = get(m.next, c)
+    return least
+
+
+@wp.func
+def visit(
+    m: Mesh, v: int, threshold: wp.float64, gate: wp.float64, at_once: wp.float64, glancing: int, low: int, high: int
+):
+    """Collapse the cheapest edge that v owns, if it may be; `low` and `high` bound the block. With `glancing` only
+    where a glance tells that it may."""
+    if glancing != 0:
+        cost = glance(m, v, threshold, low, high)
+        if cost > threshold:
+            put(m.key, v, wp.float32(cost))
+            return
     n = gather(m, v, 0, RING, low, high)
     if n == 0:
         put(m.key, v, wp.float32(DEAD))
@@ -121,14 +162,15 @@ def sweep(
     every: int,
     waiting: int,
     at_once: wp.float64,
+    glancing: int,
 ):
     """Collapse every edge that costs no more than the threshold and strays no more than sqrt(gate).
 
     The vertices are cut into `blocks`; every step-th is walked from the `first` on, of its vertices only every nth,
     until `share` triangles are gone. An edge is collapsed only where the vertices round both its ends lie in the block:
     other threads may work on other blocks, and the result does not depend on how many they are. With `waiting` only
-    what asked for an edge that reaches out of its block. One kernel for all, so that `visit` is compiled into it once:
-    as a function, called, it would copy `m` each time."""
+    what asked for an edge that reaches out of its block; with `glancing` each vertex is glanced at first. One kernel
+    for all, so that `visit` is compiled into it once: as a function, called, it would copy `m` each time."""
     vertices = wp.int64(m.head.shape[0])
     for block in range(first, blocks, step):
         low = int(vertices * wp.int64(block) / wp.int64(blocks))
@@ -140,4 +182,4 @@ def sweep(
                 wanted = (int(get(m.kind, v)) & WAITING) != 0
                 put(m.kind, v, wp.int8(int(get(m.kind, v)) & (WAITING - 1)))
             if wanted and get(m.counts, 0) > enough:
-                visit(m, v, threshold, gate, at_once, low, high)
+                visit(m, v, threshold, gate, at_once, glancing, low, high)
