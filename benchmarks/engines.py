@@ -20,7 +20,7 @@ from PIL import Image
 NODE = ("meshopt-positions", "meshopt-attributes", "meshopt-update", "gltf-transform")
 LONG = 15.0
 """Seconds beyond which a second call says nothing new."""
-TURNS = 9
+TURNS = 15
 """Of levels in one descent and the last alone: the machine changes its speed by more than they differ."""
 
 Arrays = dict[str, Any]

@@ -57,3 +57,18 @@ def choice(m: Mesh, s: int, i: int) -> wp.float64:
 @wp.func
 def set_choice(m: Mesh, s: int, i: int, value: wp.float64):
     put(m.choice, PLAN * s + i, value)
+
+
+@wp.func_native(
+    """for (; v < high; v += every) if (bits ? kind.data[v] & bits : fabs((double)key.data[v]) <= threshold) break;
+    return v;"""
+)
+def first_wanted(
+    v: int,
+    high: int,
+    every: int,
+    key: wp.array(dtype=wp.float32),
+    threshold: wp.float64,
+    kind: wp.array(dtype=wp.int8),
+    bits: int,
+) -> int: ...  # from v on, with a key up to the threshold, or one of the bits; no less than `high` where none is

@@ -7,8 +7,8 @@ cores there are.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import warp as wp
@@ -81,9 +81,8 @@ class Rules:
     """Triangles drawn at which to stop for a while: the same rules without it go on as if nothing had been."""
 
 
-@dataclass(frozen=True)
-class Walk:
-    """Of the kernel."""
+class Walk(NamedTuple):
+    """What the kernel takes last."""
 
     share: int = 0
     blocks: int = 1
@@ -131,9 +130,9 @@ def _sweep(state: State, rules: Rules, threshold: float) -> None:
     walk = Walk(at_once=at_once, glancing=int(state.drawn < NEAR * rules.enough))
     while blocks >= 2 and state.drawn - rules.enough >= FEW * blocks:
         share = (state.drawn - rules.enough) // blocks
-        _sweep_blocks(state, rules, threshold, replace(walk, share=share, blocks=blocks))
-        blocks, walk = max(2, blocks // WIDER) if blocks > 2 else 1, replace(walk, waiting=1)
-    _launch(as_mesh(state, rules.stage), rules, threshold, replace(walk, share=state.drawn - rules.enough))
+        _sweep_blocks(state, rules, threshold, walk._replace(share=share, blocks=blocks))
+        blocks, walk = max(2, blocks // WIDER) if blocks > 2 else 1, walk._replace(waiting=1)
+    _launch(as_mesh(state, rules.stage), rules, threshold, walk._replace(share=state.drawn - rules.enough))
 
 
 def _sweep_blocks(state: State, rules: Rules, threshold: float, walk: Walk) -> None:
@@ -145,7 +144,7 @@ def _sweep_blocks(state: State, rules: Rules, threshold: float, walk: Walk) -> N
         workers[thread].arrays["counts"][TALLIES] = 0
         mesh = as_mesh(workers[thread], rules.stage)
         for block in left:
-            _launch(mesh, rules, threshold, replace(walk, first=block, step=walk.blocks))
+            _launch(mesh, rules, threshold, walk._replace(first=block, step=walk.blocks))
 
     side_by_side(work, len(workers))
     state.agree_on_clock()
@@ -155,7 +154,7 @@ def _sweep_blocks(state: State, rules: Rules, threshold: float, walk: Walk) -> N
 
 
 def _launch(mesh: Any, rules: Rules, threshold: float, walk: Walk) -> None:
-    inputs = [mesh, threshold, rules.gate, *astuple(walk)]
+    inputs = [mesh, threshold, rules.gate, *walk]
     wp.launch(sweep, dim=1, inputs=inputs, device="cpu")
 
 

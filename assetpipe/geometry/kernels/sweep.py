@@ -11,7 +11,7 @@ from __future__ import annotations
 import warp as wp
 
 from assetpipe.elements import get, put, send_for
-from assetpipe.geometry.kernels.cells import choice, near, set_choice
+from assetpipe.geometry.kernels.cells import choice, first_wanted, near, set_choice
 from assetpipe.geometry.kernels.fitting import FREELY, OUTSIDE, YES, fits
 from assetpipe.geometry.kernels.joining import join
 from assetpipe.geometry.kernels.lanes import foreseen
@@ -176,10 +176,10 @@ def sweep(
         low = int(vertices * wp.int64(block) / wp.int64(blocks))
         high = int(vertices * wp.int64(block + 1) / wp.int64(blocks))
         enough = get(m.counts, 0) - share
-        for v in range(low, high, every):
-            wanted = wp.float64(wp.abs(get(m.key, v))) <= threshold
-            if waiting != 0:
-                wanted = (int(get(m.kind, v)) & WAITING) != 0
-                put(m.kind, v, wp.int8(int(get(m.kind, v)) & (WAITING - 1)))
-            if wanted and get(m.counts, 0) > enough:
+        bits = waiting * WAITING
+        v = first_wanted(low, high, every, m.key, threshold, m.kind, bits)
+        while v < high:
+            put(m.kind, v, wp.int8(int(get(m.kind, v)) & ~bits))
+            if get(m.counts, 0) > enough:
                 visit(m, v, threshold, gate, at_once, glancing, low, high)
+            v = first_wanted(v + every, high, every, m.key, threshold, m.kind, bits)
