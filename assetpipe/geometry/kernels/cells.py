@@ -72,3 +72,7 @@ def first_wanted(
     kind: wp.array(dtype=wp.int8),
     bits: int,
 ) -> int: ...  # from v on, with a key up to the threshold, or one of the bits; no less than `high` where none is
+
+
+@wp.func_native("return __atomic_fetch_add(turn.data, 1, __ATOMIC_RELAXED);")
+def take_turn(turn: wp.array(dtype=wp.int32)) -> int: ...  # a number that no other thread gets

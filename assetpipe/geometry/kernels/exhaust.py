@@ -86,8 +86,6 @@ class Walk(NamedTuple):
 
     share: int = 0
     blocks: int = 1
-    first: int = 0
-    step: int = 1
     every: int = 1
     waiting: int = 0
     at_once: float = 0.0
@@ -132,25 +130,28 @@ def _sweep(state: State, rules: Rules, threshold: float) -> None:
         share = (state.drawn - rules.enough) // blocks
         _sweep_blocks(state, rules, threshold, walk._replace(share=share, blocks=blocks))
         blocks, walk = max(2, blocks // WIDER) if blocks > 2 else 1, walk._replace(waiting=1)
-    _launch(as_mesh(state, rules.stage), rules, threshold, walk._replace(share=state.drawn - rules.enough))
+    _sweep_whole(state, rules, threshold, walk._replace(share=state.drawn - rules.enough))
 
 
 def _sweep_blocks(state: State, rules: Rules, threshold: float, walk: Walk) -> None:
     """Whoever is free takes the next block: it comes out the same."""
     workers = state.crew(threads_for(walk.blocks))
-    left = iter(range(walk.blocks))
+    state.arrays["turn"][0] = 0
 
     def work(thread: int) -> None:
         workers[thread].arrays["counts"][TALLIES] = 0
-        mesh = as_mesh(workers[thread], rules.stage)
-        for block in left:
-            _launch(mesh, rules, threshold, walk._replace(first=block, step=walk.blocks))
+        _launch(as_mesh(workers[thread], rules.stage), rules, threshold, walk)
 
     side_by_side(work, len(workers))
     state.agree_on_clock()
     counts, worst = state.arrays["counts"], state.arrays["worst"]
     counts[TALLIES] += sum(worker.arrays["counts"][TALLIES] for worker in workers)
     worst[0] = max(worst[0], *(worker.arrays["worst"][0] for worker in workers))
+
+
+def _sweep_whole(state: State, rules: Rules, threshold: float, walk: Walk) -> None:
+    state.arrays["turn"][0] = 0
+    _launch(as_mesh(state, rules.stage), rules, threshold, walk)
 
 
 def _launch(mesh: Any, rules: Rules, threshold: float, walk: Walk) -> None:
@@ -161,7 +162,7 @@ def _launch(mesh: Any, rules: Rules, threshold: float, walk: Walk) -> None:
 def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
     """Where to begin and what the median edge costs, by a sample."""
     step = max(1, len(state.keys) // SAMPLE)
-    _launch(as_mesh(state, rules.stage), rules, 0.0, Walk(1, every=step))
+    _sweep_whole(state, rules, 0.0, Walk(1, every=step))
     keys = state.keys[::step]
     keys = keys[(keys > 0) & (keys < NEVER)]
     if len(keys) == 0:

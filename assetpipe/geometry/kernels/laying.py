@@ -128,6 +128,7 @@ def thread(state: State) -> State:
         "ring": np.zeros(rows * CORNER, np.int32),
         "near": np.zeros(rows * NEAR, np.int32),
         "choice": np.zeros(rows * PLAN, np.float64),
+        "turn": np.zeros(1, np.int32),
         "counts": np.array([state.arrays["copies"].sum(dtype=np.int64), 0, 0, 0]),
     }
     return state.having({**state.arrays, **scratch})

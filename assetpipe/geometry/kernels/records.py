@@ -90,6 +90,7 @@ class Mesh:
     choice: wp.array(dtype=wp.float64)  # (2 * RING * PLAN,) plan of the edge to each neighbour
     counts: wp.array(dtype=wp.int64)  # (4,) drawn triangles, collapses of this sweep, clock, refusals of this sweep
     worst: wp.array(dtype=wp.float64)  # (1,) largest squared error so far
+    turn: wp.array(dtype=wp.int32)  # (1,) the next block, whoever sweeps it
     steering: wp.int32
     carrying: wp.int32
     textures: wp.int32  # UV sets in the first columns, two each, whose triangles may not flip

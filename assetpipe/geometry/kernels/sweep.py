@@ -11,7 +11,7 @@ from __future__ import annotations
 import warp as wp
 
 from assetpipe.elements import get, put, send_for
-from assetpipe.geometry.kernels.cells import choice, first_wanted, near, set_choice
+from assetpipe.geometry.kernels.cells import choice, first_wanted, near, set_choice, take_turn
 from assetpipe.geometry.kernels.fitting import FREELY, OUTSIDE, YES, fits
 from assetpipe.geometry.kernels.joining import join
 from assetpipe.geometry.kernels.lanes import foreseen
@@ -157,8 +157,6 @@ def sweep(
     gate: wp.float64,
     share: wp.int64,
     blocks: int,
-    first: int,
-    step: int,
     every: int,
     waiting: int,
     at_once: wp.float64,
@@ -166,13 +164,14 @@ def sweep(
 ):
     """Collapse every edge that costs no more than the threshold and strays no more than sqrt(gate).
 
-    The vertices are cut into `blocks`; every step-th is walked from the `first` on, of its vertices only every nth,
-    until `share` triangles are gone. An edge is collapsed only where the vertices round both its ends lie in the block:
+    The vertices are cut into `blocks`; each whose turn it is is walked, of its vertices only every nth, until `share`
+    triangles are gone. An edge is collapsed only where the vertices round both its ends lie in the block:
     other threads may work on other blocks, and the result does not depend on how many they are. With `waiting` only
     what asked for an edge that reaches out of its block; with `glancing` each vertex is glanced at first. One kernel
     for all, so that `visit` is compiled into it once: as a function, called, it would copy `m` each time."""
     vertices = wp.int64(m.head.shape[0])
-    for block in range(first, blocks, step):
+    block = take_turn(m.turn)
+    while block < blocks:
         low = int(vertices * wp.int64(block) / wp.int64(blocks))
         high = int(vertices * wp.int64(block + 1) / wp.int64(blocks))
         enough = get(m.counts, 0) - share
@@ -183,3 +182,4 @@ def sweep(
             if get(m.counts, 0) > enough:
                 visit(m, v, threshold, gate, at_once, glancing, low, high)
             v = first_wanted(v + every, high, every, m.key, threshold, m.kind, bits)
+        block = take_turn(m.turn)
