@@ -95,7 +95,7 @@ class Walk(NamedTuple):
 def exhaust(state: State, rules: Rules) -> State:
     """Until enough triangles are left, nothing more collapses, or it is time to pause."""
     if state.weighed == (rules.stage, rules.gate):
-        threshold, typical = state.threshold, 0.0  # goes on where it stopped
+        threshold, typical = _raised(state, rules, slow=False), 0.0  # goes on where it stopped
     else:
         _forget(state.keys, state.threshold)
         threshold, typical = _first_thresholds(state, rules)
@@ -103,19 +103,15 @@ def exhaust(state: State, rules: Rules) -> State:
     while state.drawn > max(rules.enough, rules.pause):
         before = state.drawn
         _sweep(state, rules, threshold)
+        state = replace(state, threshold=threshold)
         fell = before - state.drawn
         slow = slow + 1 if fell * 50 <= before - rules.enough else 0
         idle = fell * 1000 <= before and (threshold >= NEVER or before > LARGE)
         if threshold >= typical and _is_over(rules, slow, idle):
             break
         state = _tidy(state)
-        if _is_beyond_all(state, rules, threshold):
-            threshold = NEVER
-            continue
-        goal = rules.enough / 10 if state.drawn > HURRY * rules.enough else rules.enough
-        share = ALL if slow else 1.0 - goal / max(state.drawn, 1)
-        threshold = _next_threshold(state.keys, threshold, share, MOST if rules.enough else CAREFUL)
-    return replace(_tidy(state), weighed=(rules.stage, rules.gate), threshold=threshold)
+        threshold = _raised(state, rules, slow=slow > 0)
+    return replace(_tidy(state), weighed=(rules.stage, rules.gate))
 
 
 def _is_over(rules: Rules, slow: int, idle: bool) -> bool:
@@ -170,6 +166,15 @@ def _first_thresholds(state: State, rules: Rules) -> tuple[float, float]:
     low, typical = (_quantile(keys, share) for share in (0.05, 0.5))
     far = state.drawn / max(rules.enough, 1)
     return (max(low, typical * CHEAP) if far >= FAR else max(low, typical * GENTLE)), typical
+
+
+def _raised(state: State, rules: Rules, *, slow: bool) -> float:
+    """The threshold of the next sweep."""
+    if _is_beyond_all(state, rules, state.threshold):
+        return NEVER
+    goal = rules.enough / 10 if state.drawn > HURRY * rules.enough else rules.enough
+    share = ALL if slow else 1.0 - goal / max(state.drawn, 1)
+    return _next_threshold(state.keys, state.threshold, share, MOST if rules.enough else CAREFUL)
 
 
 def _next_threshold(keys: Array, threshold: float, share: float, most: float) -> float:
