@@ -6,7 +6,7 @@ import numpy as np
 import warp as wp
 
 from assetpipe.elements import get, put, vec16f
-from assetpipe.geometry.kernels.arranging import rank
+from assetpipe.geometry.kernels.arranging import fill_faces, rank
 from assetpipe.geometry.kernels.laying import thread
 from assetpipe.geometry.kernels.order import whole
 from assetpipe.geometry.kernels.records import HEIR
@@ -58,11 +58,12 @@ def _draw_up_wedges(arrays: dict[str, Array], faces: Array) -> None:
 def _draw_up_corners(index: Array, faces: Array, count: int) -> tuple[Array, Array]:
     """Those of the `faces` first, by the new numbers of what is at them. Returns which of `count` that is, and the new
     number of each, -1 for what is gone."""
-    used, given = np.zeros(count, np.bool_), [len(faces), whole(faces, wp.int32), whole(index.reshape(-1, 3), wp.vec3i)]
-    wp.launch(mark_used, dim=1, inputs=[*given, whole(used, wp.bool)], device="cpu")
+    used, listed, corners = np.zeros(count, np.bool_), whole(faces, wp.int32), whole(index.reshape(-1, 3), wp.vec3i)
+    wp.launch(mark_used, dim=1, inputs=[len(faces), listed, corners, whole(used, wp.bool)], device="cpu")
     kept, number = _places(used), np.full(count, -1, np.int32)
     wp.launch(rank, dim=1, inputs=[0, len(kept), whole(kept, wp.int32), whole(number, wp.int32)], device="cpu")
-    wp.launch(draw_up_faces, dim=1, inputs=[*given, whole(number, wp.int32)], device="cpu")
+    inputs = [0, len(faces), listed, corners, whole(number, wp.int32), corners]
+    wp.launch(fill_faces, dim=1, inputs=inputs, device="cpu")
     return kept, number
 
 
@@ -108,15 +109,6 @@ def mark_used(
         c = get(rows, get(faces, i))
         for j in range(3):
             put(used, c[j], True)
-
-
-@wp.kernel
-def draw_up_faces(
-    count: int, faces: wp.array(dtype=wp.int32), rows: wp.array(dtype=wp.vec3i), number: wp.array(dtype=wp.int32)
-) -> None:
-    for i in range(count):
-        c = get(rows, get(faces, i))
-        put(rows, i, wp.vec3i(get(number, c[0]), get(number, c[1]), get(number, c[2])))
 
 
 @wp.kernel

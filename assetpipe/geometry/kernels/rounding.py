@@ -32,7 +32,7 @@ FARTHEST = wp.constant(wp.float64(1.5))
 """Times the rms distance to the planes: what a bowl wants. On an edge between flat faces it is nothing."""
 SMOOTH = wp.constant(wp.float64(0.8))
 """Length of the mean normal round a vertex: where it is shorter the vertex stands on an edge or a tip."""
-RING = wp.constant(9)
+ROW = wp.constant(9)
 """Numbers told of the ring of each vertex, from these columns on:"""
 NEIGHBOURS, NORMAL, COUNT = wp.constant(0), wp.constant(3), wp.constant(6)
 
@@ -43,7 +43,7 @@ def rounded(state: State) -> Array:
     arrays = state.arrays
     count, faces = len(arrays["record"]), len(arrays["vertex"]) // 3
     record, corners = whole(arrays["record"], vec16f), whole(arrays["vertex"].reshape(-1, 3), wp.vec3i)
-    rings, out, others = np.zeros((count, RING), np.float64), np.zeros(count, np.float64), np.zeros(count, np.float64)
+    rings, out, others = np.zeros((count, ROW), np.float64), np.zeros(count, np.float64), np.zeros(count, np.float64)
     moved = np.empty((count, 3), np.float32)
     known = [whole(rings.reshape(-1), wp.float64), whole(out, wp.float64)]
     launch_over(look_around, count, [faces, corners, record, known[0]])
@@ -61,14 +61,14 @@ def place(record: wp.array(dtype=vec16f), v: int) -> wp.vec3d:
 
 @wp.func
 def column(rings: wp.array(dtype=wp.float64), v: int, first: int) -> wp.vec3d:
-    at = RING * v + first
+    at = ROW * v + first
     return wp.vec3d(get(rings, at), get(rings, at + 1), get(rings, at + 2))
 
 
 @wp.func
 def add_to_column(rings: wp.array(dtype=wp.float64), v: int, first: int, more: wp.vec3d) -> None:
     for k in range(3):
-        put(rings, RING * v + first + k, get(rings, RING * v + first + k) + more[k])
+        put(rings, ROW * v + first + k, get(rings, ROW * v + first + k) + more[k])
 
 
 @wp.func
