@@ -31,7 +31,6 @@ from assetpipe.geometry.kernels.laying import lay_out
 from assetpipe.geometry.kernels.pieces import drop_pieces
 from assetpipe.geometry.kernels.records import NEVER
 from assetpipe.geometry.kernels.rest import keep, take_up, without_homes
-from assetpipe.geometry.kernels.rounding import rounded
 from assetpipe.geometry.kernels.state import State, as_mesh, extract
 from assetpipe.geometry.kernels.threads import both, ranges, side_by_side
 from assetpipe.geometry.surface import Copy, Surface, Target
@@ -67,8 +66,7 @@ def collapse(
         state = compact(_descend(state, target))
         stage = max(stage, state.weighed[0])
         error = STRAY * float(np.sqrt(state.arrays["worst"][0])) / state.scale
-        shown = partial(extract, state, surface, rounded(state))
-        coarse, rest = both(shown, partial(keep, state) if again else lambda: None)
+        coarse, rest = both(partial(extract, state, surface), partial(keep, state) if again else lambda: None)
         copies.append(Copy(coarse, error, state.drawn <= target.triangles, stage, rest, halfway))
         halfway = None
     return copies

@@ -125,8 +125,8 @@ def _with_own_scratch(state: State) -> State:
     return state.having({**shared, **own})
 
 
-def extract(state: State, surface: Surface, places: Array) -> Surface:
-    """A state of which all lives, as a surface of its own, its vertices at (v, 3), internal."""
+def extract(state: State, surface: Surface) -> Surface:
+    """A state of which all lives, as a surface of its own."""
     old = state.arrays
     wedge_vertex = np.empty(len(old["weight"]), np.int32)
     wedge_vertex[old["wedge"]] = old["vertex"]
@@ -134,7 +134,7 @@ def extract(state: State, surface: Surface, places: Array) -> Surface:
     attributes[:, state.columns[: state.steering]] = old["solved"][..., VALUE]
     attributes[:, state.columns[state.steering :]] = old["carried"]
     return Surface(
-        positions=places / np.float32(state.scale) + state.centre,
+        positions=old["record"][:, :3] / np.float32(state.scale) + state.centre,
         corners=old["wedge"].reshape(-1, 3).copy(),
         wedge_vertex=wedge_vertex,
         attributes=attributes,
