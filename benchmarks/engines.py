@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-NODE = ("meshopt-positions", "meshopt-attributes", "meshopt-update", "gltf-transform")
+NODE = ("meshopt-positions", "meshopt-attributes", "meshopt-update", "gltfpack", "gltfpack-update", "gltf-transform")
 LONG = 15.0
 """Seconds beyond which a second call says nothing new."""
 TURNS = 15

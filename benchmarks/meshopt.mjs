@@ -1,9 +1,11 @@
-// The engines of npm on raw arrays: meshoptimizer (which gltfpack is made of) and glTF-Transform's simplify.
+// The engines of npm on raw arrays: meshoptimizer, gltfpack, which is made of it and reads and writes files (here in
+// memory), and glTF-Transform's simplify.
 // node meshopt.mjs ENGINE FOLDER TARGET: as engines.py.
 import { readFileSync, writeFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Document } from "@gltf-transform/core";
+import { Document, NodeIO } from "@gltf-transform/core";
 import { simplify, weld } from "@gltf-transform/functions";
+import { pack } from "gltfpack";
 import { MeshoptSimplifier } from "meshoptimizer";
 
 const NORMAL = 0.5; // gltfpack's own weight
@@ -26,6 +28,7 @@ const source = {
   indices: read("indices", Uint32Array),
 };
 const count = source.positions.length / 3;
+const ratio = Number(target) / (source.indices.length / 3);
 
 function interleaved() {
   const both = new Float32Array(count * 5);
@@ -49,7 +52,7 @@ function meshopt(work) {
   return indices.subarray(0, length);
 }
 
-async function transform() {
+function asDocument() {
   const document = new Document();
   const buffer = document.createBuffer();
   const accessor = (type, array) => document.createAccessor().setType(type).setArray(array).setBuffer(buffer);
@@ -58,16 +61,47 @@ async function transform() {
     .setAttribute("NORMAL", accessor("VEC3", source.normals))
     .setAttribute("TEXCOORD_0", accessor("VEC2", source.uvs))
     .setIndices(accessor("SCALAR", source.indices));
-  document.createMesh().addPrimitive(primitive);
+  const mesh = document.createMesh().addPrimitive(primitive);
+  document.createScene().addChild(document.createNode().setMesh(mesh));
+  return document;
+}
+
+function fromDocument(document) {
+  const primitive = document.getRoot().listMeshes()[0].listPrimitives()[0];
   return {
-    call: () => document.transform(
-      weld(), simplify({ simplifier: MeshoptSimplifier, ratio: Number(target) / (source.indices.length / 3), error: 1 })),
-    result: () => ({
-      positions: primitive.getAttribute("POSITION").getArray(),
-      normals: primitive.getAttribute("NORMAL").getArray(),
-      uvs: primitive.getAttribute("TEXCOORD_0").getArray(),
-      indices: primitive.getIndices().getArray(),
-    }),
+    positions: primitive.getAttribute("POSITION").getArray(),
+    normals: primitive.getAttribute("NORMAL").getArray(),
+    uvs: primitive.getAttribute("TEXCOORD_0").getArray(),
+    indices: primitive.getIndices().getArray(),
+  };
+}
+
+function transforming() {
+  const document = asDocument();
+  return {
+    call: () => document.transform(weld(), simplify({ simplifier: MeshoptSimplifier, ratio, error: 1 })),
+    result: () => fromDocument(document),
+  };
+}
+
+async function packing() {
+  const files = { "in.glb": await new NodeIO().writeBinary(asDocument()) };
+  const update = engine === "gltfpack-update" ? ["-sv"] : [];
+  const options = ["-i", "in.glb", "-o", "out.glb", "-si", String(ratio), "-se", "1", "-noq", "-kv", ...update];
+  const io = { read: (path) => files[path], write: (path, data) => { files[path] = data.slice(); } };
+  return {
+    call: () => pack(options, io),
+    result: async () => fromDocument(await new NodeIO().readBinary(files["out.glb"])),
+  };
+}
+
+function simplifying() {
+  const work = {
+    indices: source.indices.slice(), positions: source.positions.slice(), attributes: interleaved() };
+  let indices;
+  return {
+    call: () => { indices = meshopt(work); },
+    result: () => ({ positions: work.positions, ...apart(work.attributes), indices }),
   };
 }
 
@@ -86,21 +120,18 @@ function memory(field) {
   return Number(line.split(/\s+/)[1]) * 1024;
 }
 
-const attributes = interleaved();
-const works = [0, 1].map(() => ({
-  indices: source.indices.slice(), positions: source.positions.slice(), attributes: attributes.slice() }));
+const prepare = { "gltf-transform": transforming, "gltfpack": packing, "gltfpack-update": packing }[engine] ?? simplifying;
+const works = [await prepare(), await prepare()];
 const seconds = [];
-let result;
 writeFileSync("/proc/self/clear_refs", "5");
 const before = memory("VmRSS");
 for (const work of works) {
-  const document = engine === "gltf-transform" ? await transform() : null;
   const start = performance.now();
-  const indices = document ? await document.call() : meshopt(work);
+  await work.call();
   seconds.push((performance.now() - start) / 1000);
-  result = document ? document.result() : { positions: work.positions, ...apart(work.attributes), indices };
 }
 const peak = memory("VmHWM") - before;
+const result = await works[1].result();
 const out = join(folder, `${engine}-${target}`);
 mkdirSync(out, { recursive: true });
 for (const [name, array] of Object.entries(result))

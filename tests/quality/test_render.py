@@ -60,6 +60,21 @@ def test_things_shade_each_other_and_the_ground() -> None:
     assert ground.light[0, 0, 3] == 0
 
 
+def test_a_lining_that_is_culled_does_not_blacken_what_it_lies_before_by_less_than_a_pixel() -> None:
+    """A level may stray by half a pixel, a thin shell's inside through its outside; farther off it does shade."""
+    turned = replace(square(), indices=square().indices.reshape(-1, 3)[:, ::-1].reshape(-1).copy())
+    shell = drawable(square(), matt())
+    camera = views(drawn_box([shell]), 1)[0]
+    pixel = 2.04 / 64
+
+    def middle(*linings: float) -> float:
+        shown = [shell, *(drawable(turned, matt(), (0, 0, away)) for away in linings)]
+        return float(render(shown, {}, camera, 64, Look(samples=1, rays=16)).light[32, 32, 1])
+
+    assert middle(0.5 * pixel) == pytest.approx(middle(), rel=1e-3)
+    assert middle(3 * pixel) < 0.7 * middle()
+
+
 def test_fewer_samples_make_the_picture_of_many() -> None:
     """What neighbours share, and pixels that need no second sample, bring it nearer to 64 samples a pixel than four
     samples each with rays of its own are: shadows, edges, a checker finer than a pixel and glass."""

@@ -137,7 +137,8 @@ def probe(model: Model, studio: Studio, rays: Rays, view: View, first_row: int, 
         flat = seen_side(model, hit)
         probes.place[y, x] = p
         pattern = (y % TILE) * (TILE / 2) + half_x % (TILE / 2)
-        probes.free[y, x] = surroundings(model, studio, rays, p, flat, pattern)
+        pixel = _spread_at(view, sight, hit.distance) * float(view.sharp)
+        probes.free[y, x] = surroundings(model, studio, rays, p, flat, pixel, pattern)
     probes.flat[y, x] = flat
 
 
@@ -161,17 +162,25 @@ def doubt(picture: wp.array2d(dtype=wp.vec4), first_row: int, doubtful: wp.array
 
 @wp.func
 def _free(
-    model: Model, studio: Studio, rays: Rays, probes: Probes, hit: Hit, p: wp.vec3, near: float, at: wp.vec2i, tick: int
+    model: Model,
+    studio: Studio,
+    rays: Rays,
+    probes: Probes,
+    hit: Hit,
+    p: wp.vec3,
+    pixel: float,
+    at: wp.vec2i,
+    tick: int,
 ) -> wp.vec2:
     """What the pixels about `at` found, where enough of them see the same surface."""
     if rays.count == 0:
         return wp.vec2(1.0, 1.0)
     flat = seen_side(model, hit)
     if probes.flat.shape[0] > 0:
-        found = gathered(probes, at, p, flat, near)
+        found = gathered(probes, at, p, flat, OFF_PLANE * pixel)
         if found[2] > ENOUGH:
             return wp.vec2(found[0], found[1])
-    return surroundings(model, studio, rays, p, flat, tick)
+    return surroundings(model, studio, rays, p, flat, pixel, tick)
 
 
 @wp.kernel
@@ -217,8 +226,8 @@ def take(
             paint = model.paints[model.paint[hit.face]]
             free = wp.vec2(1.0, 1.0)
             if paint.unlit == 0:
-                near = OFF_PLANE * spread * float(view.sharp)
-                free = _free(model, studio, rays, probes, hit, p, near, wp.vec2i(x, y), tick)
+                pixel = spread * float(view.sharp)
+                free = _free(model, studio, rays, probes, hit, p, pixel, wp.vec2i(x, y), tick)
             colour = shade(model, studio, hit, sight.d, free, spread)
             if paint.unlit == 0:
                 colour = film(colour)

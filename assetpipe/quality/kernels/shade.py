@@ -56,10 +56,13 @@ def seen_side(model: Model, hit: Hit) -> wp.vec3:
 
 
 @wp.func
-def surroundings(model: Model, studio: Studio, rays: Rays, p: wp.vec3, flat: wp.vec3, tick: int) -> wp.vec2:
+def surroundings(
+    model: Model, studio: Studio, rays: Rays, p: wp.vec3, flat: wp.vec3, pixel: float, tick: int
+) -> wp.vec2:
     """How much of the room is open, and how much of the softbox is seen, 0..1 each. `tick`: which of the rays, and how
-    turned."""
-    start = p + flat * rays.step
+    turned. Nothing within a `pixel` darkens `p`: where a lining comes through a shoe by less than a level may stray,
+    its back turned and so culled, what is seen through it would be black."""
+    start = p + flat * wp.max(pixel, rays.step)
     turn = rays.turns[(tick / rays.period) % rays.turns.shape[0]]
     free = wp.float32(0.0)
     seen = wp.float32(0.0)
