@@ -25,7 +25,7 @@ import numpy as np
 import warp as wp
 
 from assetpipe.geometry.kernels.compacting import compact
-from assetpipe.geometry.kernels.exhaust import LAST_STAGE, Rules, exhaust
+from assetpipe.geometry.kernels.exhaust import HURRY, HURRY_ON, LAST_STAGE, Rules, exhaust
 from assetpipe.geometry.kernels.founding import found, sum_faces
 from assetpipe.geometry.kernels.laying import lay_out
 from assetpipe.geometry.kernels.pieces import drop_pieces
@@ -63,7 +63,7 @@ def collapse(
         halfway = keep(state)
     copies: list[Copy] = []
     for target in targets:
-        state = compact(_descend(state, target))
+        state = compact(_descend(state, target, HURRY if target is targets[-1] else HURRY_ON))
         stage = max(stage, state.weighed[0])
         error = STRAY * float(np.sqrt(state.arrays["worst"][0])) / state.scale
         coarse, rest = both(partial(extract, state, surface), partial(keep, state) if again else lambda: None)
@@ -96,18 +96,18 @@ def _within(state: State, target: Target) -> Rules:
     return Rules(1, (max(target.error, 0.0) * state.scale / STRAY) ** 2 + NOISE, 0)
 
 
-def _descend(state: State, target: Target) -> State:
+def _descend(state: State, target: Target, hurry: float) -> State:
     """First as far as the error allows, then on until the budget is met. Where nothing may stray the budget comes
     first: what costs nothing goes first anyhow."""
     within = _within(state, target)
     if target.error > 0:
-        return _meet(exhaust(state, within), target.triangles)
-    state = _meet(state, target.triangles)
+        return _meet(exhaust(state, within), target.triangles, hurry)
+    state = _meet(state, target.triangles, hurry)
     return state if state.arrays["worst"][0] > within.gate else exhaust(state, within)
 
 
-def _meet(state: State, triangles: int) -> State:
+def _meet(state: State, triangles: int, hurry: float) -> State:
     for stage in range(2, LAST_STAGE + 1):
         if state.drawn > triangles:
-            state = exhaust(state, Rules(stage, NEVER, triangles))
+            state = exhaust(state, Rules(stage, NEVER, triangles, hurry))
     return drop_pieces(state, triangles) if state.drawn > triangles else state
