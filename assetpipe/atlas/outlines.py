@@ -19,7 +19,7 @@ from assetpipe.atlas.flat import applied, determinant
 from assetpipe.atlas.kernels.overlaps import label_overlaps
 from assetpipe.atlas.lookups import REPEAT, Doubles, Lookup
 from assetpipe.groups import label_pieces
-from assetpipe.queries.uv_raster import paint
+from assetpipe.queries.uv_raster import cover
 from assetpipe.worn import Worn, worn_by
 
 Ints = NDArray[np.int32]
@@ -211,7 +211,7 @@ def _is_folded(points: Doubles, faces: tuple[Ints, Ints]) -> bool:
         return False
     sheets = np.ceil(extent / cell).astype(np.int64) + 1
     placed = (points[corners] - low[of_face][:, None]) / cell
-    return paint(placed, sheets, of_face).overlap > FOLD
+    return cover(placed, sheets, of_face).overlap > FOLD
 
 
 def _period(lookups: Sequence[Lookup]) -> tuple[int, int]:

@@ -76,7 +76,7 @@ def density(reading: Reading, pieces: list[Unwrapped], images: list[Picture]) ->
 def overlapping(pieces: list[Unwrapped]) -> float:
     """Percent of the texels that a material's triangles cover, covered more than once. A primitive that several nodes
     draw counts once, and materials do not share a texture."""
-    from assetpipe.queries.uv_raster import paint_square  # Warp takes half a second; few checks need it
+    from assetpipe.queries.uv_raster import cover_square  # Warp takes half a second; few checks need it
 
     if outside(pieces):
         raise ReadingError("the texture is tiled, so triangles share it on purpose")
@@ -84,10 +84,8 @@ def overlapping(pieces: list[Unwrapped]) -> float:
     by_material: dict[int | None, list[Array]] = {}
     for piece in once.values():
         by_material.setdefault(piece.material, []).append(piece.uvs * RASTER)
-    counts = [paint_square(np.concatenate(corners), RASTER).times for corners in by_material.values()]
-    covered = sum(int((count > 0).sum()) for count in counts)
-    twice = sum(int((count > 1).sum()) for count in counts)
-    share = 100.0 * twice / covered if covered else 0.0
+    covers = [cover_square(np.concatenate(corners), RASTER) for corners in by_material.values()]
+    share = 100.0 * sum(each.twice for each in covers) / max(sum(each.once for each in covers), 1)
     return share if share > FOLDS else 0.0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from assetpipe.asset import Primitive
 from assetpipe.baking.materials import NORMAL
 from assetpipe.geometry import Decimated
-from assetpipe.queries.uv_raster import paint_square
+from assetpipe.queries.uv_raster import cover_square
 from assetpipe.rebaking.loss import normals_off
 from assetpipe.rebaking.stage import COAT_BUMPS, Stage
 from assetpipe.rebaking.surfaces import keys_of, mesh_scales, primitives_of, surface_of
@@ -166,4 +166,4 @@ def is_unique(primitives: Mapping[Key, Primitive], uv_set: int) -> bool:
     corners = np.concatenate([each.attributes[f"TEXCOORD_{uv_set}"][each.indices] for each in primitives.values()])
     if not np.isfinite(corners).all() or corners.min() < -EDGE or corners.max() > 1 + EDGE:
         return False
-    return paint_square(corners.reshape(-1, 3, 2).astype(np.float64) * LOOK_PX, LOOK_PX).overlap <= OVERLAP
+    return cover_square(corners.reshape(-1, 3, 2).astype(np.float64) * LOOK_PX, LOOK_PX).overlap <= OVERLAP

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assetpipe.asset import Array, Json, Node, Primitive, Scene
-from assetpipe.queries.uv_raster import paint_square
+from assetpipe.queries.uv_raster import cover_square
 from tests import shapes
 from tests.atlas.looks import light
 from tests.baking.scenes import at_texels, degrees, shown
@@ -71,7 +71,7 @@ def test_a_torn_level_is_unwrapped_and_shows_its_checker_in_place() -> None:
     uvs = primitive.attributes["TEXCOORD_0"][primitive.indices]
     assert uvs.min() >= 0
     assert uvs.max() <= 1
-    assert paint_square(uvs.reshape(-1, 3, 2).astype(float) * 1024, 1024).overlap < 0.002
+    assert cover_square(uvs.reshape(-1, 3, 2).astype(float) * 1024, 1024).overlap < 0.002
     assert_checker(*seen(found.scene, primitive))
     normals, points = shown_normals(found.scene, primitive)
     assert degrees(normals, normals_at(points)).mean() < 1.5

@@ -8,7 +8,7 @@ import numpy as np
 
 from assetpipe.geometry.unwrapping.charts import signed_areas
 from assetpipe.geometry.unwrapping.skin import Doubles, Skin
-from assetpipe.queries.uv_raster import paint_square
+from assetpipe.queries.uv_raster import cover_square
 
 RASTER = 2048  # texels on which overlaps are looked for, at most
 
@@ -31,7 +31,7 @@ def judge(skin: Skin, uvs: Doubles, px: int) -> Verdict | None:
         return None
     raster = min(px, RASTER)
     fill = float(np.abs(signed_areas(uvs)).sum())
-    return Verdict(fill, _stretch(skin, uvs), paint_square(uvs * raster, raster).overlap)
+    return Verdict(fill, _stretch(skin, uvs), cover_square(uvs * raster, raster).overlap)
 
 
 def _stretch(skin: Skin, uvs: Doubles) -> float:
