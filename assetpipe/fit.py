@@ -7,6 +7,7 @@ of the five of a bisection.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -111,11 +112,14 @@ def _cannot_fit(smallest: Glb, most: int) -> LimitExceeded:
     images = _images(smallest)
     geometry = len(smallest.data) - images
     name = smallest.level
+    hierarchy = len(json.dumps([node.json for node in smallest.lod.scene.nodes], separators=(",", ":")))
     share = max(0.1, (most - images) / geometry) * 0.9
-    fewer = f"max_triangles to about {share:.0%} of what it is"
+    fewer = f"lower [levels.{name}] max_triangles to about {share:.0%} of what it is"
+    if hierarchy > geometry / 2:
+        fewer = f"join parts in the source ({len(smallest.lod.scene.nodes):,} nodes take {hierarchy:,} bytes)"
     return LimitExceeded(
         "E_LEVEL_BYTES",
         f"{name}: {len(smallest.data):,} bytes even with the smallest textures, max_bytes is {most:,} "
         f"(geometry and animation {geometry:,})",
-        hint=f"lower [levels.{name}] {fewer}, or raise max_bytes to {len(smallest.data):,}",
+        hint=f"{fewer}, or raise max_bytes to {len(smallest.data):,}",
     )

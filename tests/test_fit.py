@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import assetpipe.fit
-from assetpipe.asset import Lod, Scene
+from assetpipe.asset import Lod, Node, Scene
 from assetpipe.config import Config, Level, load_config
 from assetpipe.errors import LimitExceeded
 from assetpipe.fit import fit
@@ -83,3 +85,14 @@ def test_what_cannot_fit_says_what_it_would_take() -> None:
     ) as caught:
         fit(Lod("x", crate(64)), level(300), CONFIG, TextureCache())
     assert "[levels.x] max_triangles" in caught.value.hint
+
+
+def test_where_nodes_take_the_room_fewer_triangles_are_not_the_cure() -> None:
+    """4,000 screws, a matrix each."""
+    model = crate(64)
+    matrix = [0.123456789012345] * 12 + [0.0, 0.0, 0.0, 1.0]
+    crowd = replace(model, nodes=(*model.nodes, *[Node({"mesh": 0, "matrix": matrix})] * 4_000))
+    with pytest.raises(LimitExceeded) as caught:
+        fit(Lod("x", crowd), level(100_000), CONFIG, TextureCache())
+    assert "4,001 nodes take" in caught.value.hint
+    assert "max_triangles" not in caught.value.hint

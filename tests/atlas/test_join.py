@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assetpipe.asset import Array, Json, Material, Node, Scene
-from assetpipe.atlas.join import join_draws
+from assetpipe.atlas.join import CROWD, join_draws
 from assetpipe.transforms import drawn_triangles, placements, transform
 from tests.shapes import box, scene, sphere
 
@@ -110,6 +110,54 @@ def test_a_mesh_that_a_hundred_nodes_show_is_stored_once() -> None:
     joined = join_draws(source)
     assert joined.saved == 1
     assert joined.scene.triangles < 2 * source.triangles
+
+
+def test_a_crowd_is_stored_as_often_as_it_is_shown() -> None:
+    """A plant's leaves: one mesh on hundreds of nodes, each a draw call and a matrix of 300 bytes."""
+    crowd = [{"mesh": 1, "translation": [at, 0, 0], "name": f"leaf {at}"} for at in range(CROWD + 1)]
+    source = placed({"mesh": 0}, *crowd, {"mesh": 1, "extras": {"price": 3}})
+    joined = join_draws(source)
+    assert len(placements(joined.scene)) == 1
+    assert joined.scene.triangles == drawn_triangles(source)
+    np.testing.assert_allclose(drawn(joined.scene), drawn(source), atol=1e-3)
+    assert [node.json for node in joined.scene.nodes] == [{"extras": {"price": 3}}, {"mesh": 2, "name": "joined"}]
+    assert joined.scene.json["scenes"] == [{"nodes": [0, 1]}]
+
+
+def test_what_is_below_or_above_a_crowd_stays_where_it_is() -> None:
+    crowd: list[Json] = [{"mesh": 0, "translation": [at, 0, 0]} for at in range(CROWD + 3)]
+    crowd[1] = {**crowd[1], "children": [2, CROWD]}
+    source = placed(*crowd, {"name": "hook", "translation": [0, 1, 0]}, {"name": "all", "children": [0, 1]})
+    roots = [CROWD + 4, CROWD + 3, *range(3, CROWD), CROWD + 1, CROWD + 2]
+    source = replace(source, json={**source.json, "scenes": [{"nodes": roots}]})
+    joined = join_draws(source)
+    np.testing.assert_allclose(drawn(joined.scene), drawn(source), atol=1e-3)
+    stay = [{"translation": [1, 0, 0]}, {"name": "hook", "translation": [0, 1, 0]}, {"name": "all", "children": [0]}]
+    assert [node.json for node in joined.scene.nodes[:-1]] == stay
+    assert joined.scene.json["scenes"] == [{"nodes": [2, 1, 3]}]
+
+
+def test_a_crowd_that_something_may_name_keeps_its_nodes() -> None:
+    """A skin, an animation, an extension that is unknown here."""
+    crowd = [{"mesh": 0, "translation": [at, 0, 0], "name": str(at)} for at in range(CROWD + 1)]
+    source = placed(*crowd, extensions={"EXT_that_names_nodes": {"node": 7}})
+    joined = join_draws(source)
+    assert len(placements(joined.scene)) == 1
+    assert [node.json.get("name") for node in joined.scene.nodes] == [*map(str, range(CROWD + 1)), "joined"]
+
+
+def test_of_a_crowd_the_smallest_meshes_are_joined_until_it_is_none() -> None:
+    """And none that would be stored too often."""
+    few = [{"mesh": 1, "translation": [at, 0, 0]} for at in range(100)]
+    many = [{"mesh": 0, "translation": [at, 3, 0]} for at in range(CROWD)]
+    source = placed(*few, *many)
+    assert [place.mesh for place in placements(join_draws(source).scene)] == [1] * 100 + [2]
+
+
+def test_a_crowd_of_large_meshes_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assetpipe.atlas.join.MOST", 10_000)
+    source = placed(*[{"mesh": 1, "translation": [at, 0, 0]} for at in range(CROWD + 1)])
+    assert join_draws(source).scene is source
 
 
 def test_part_of_a_mesh_may_stay() -> None:
