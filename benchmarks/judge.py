@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from engines import Arrays, read_arrays
 
-POINTS = 200_000
+POINTS, MANY_POINTS = 200_000, 2_000_000
+LEAST_POINTS = 10
+"""Of a triangle, for a plane through them to tell how far they are from one."""
 TEXELS = 4096
 FOREIGN = 64.0
 """Texels beyond which a texture coordinate has not slid but jumped to another chart."""
@@ -61,13 +63,44 @@ def judge(source: Path, result: Path) -> Judged:
     return Judged(**found)
 
 
-def sample(arrays: Arrays, seed: int) -> tuple[Any, tuple[Any, Any]]:
+def floor(source: Path, result: Path) -> float:
+    """The rms, over the diagonal, of the source's points about the best plane of each of the result's triangles, torn
+    from its neighbours: what no surface gets below whose triangles lie where these lie."""
+    one, other = read_arrays(source), read_arrays(result)
+    points, _ = sample(one, 2, MANY_POINTS)
+    hits = closest(other, points)
+    triangles = hits["primitive_ids"].numpy()
+    a, b, c = (other["positions"].astype(np.float64)[other["indices"][triangles, corner]] for corner in range(3))
+    along = _unit(b - a)
+    up = _unit(np.cross(b - a, c - a))
+    size = np.sqrt(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2)[:, None]
+    places = (points - (a + b + c) / 3) / np.maximum(size, 1e-30)
+    heights = (places * up).sum(axis=1)
+    rows = np.stack([np.ones(len(points)), (places * along).sum(axis=1), (places * np.cross(up, along)).sum(axis=1)], 1)
+    count = len(other["indices"])
+
+    def summed(values: Any) -> Any:
+        return np.bincount(triangles, weights=values, minlength=count)
+
+    system = np.stack([np.stack([summed(rows[:, i] * rows[:, j]) for j in range(3)], 1) for i in range(3)], 1)
+    right = np.stack([summed(rows[:, i] * heights) for i in range(3)], 1)
+    told = np.bincount(triangles, minlength=count)
+    enough = told >= LEAST_POINTS
+    plane = np.linalg.solve(system[enough] + np.eye(3) * 1e-9, right[enough][..., None])[..., 0]
+    left = summed(heights**2)[enough] - (plane * right[enough]).sum(axis=1)
+    sizes = summed(size[:, 0] ** 2)[enough] / told[enough]
+    n = told[enough]
+    square = (np.maximum(left, 0) * sizes * n / (n - 3)).sum() / n.sum()  # three of n are what the plane itself takes
+    return float(np.sqrt(square) / np.linalg.norm(np.ptp(one["positions"], axis=0)))
+
+
+def sample(arrays: Arrays, seed: int, count: int = POINTS) -> tuple[Any, tuple[Any, Any]]:
     """(n, 3) points; the triangle and the barycentric coordinates of each."""
     dice = np.random.default_rng(seed)
     a, b, c = (arrays["positions"].astype(np.float64)[arrays["indices"][:, corner]] for corner in range(3))
     areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    triangles = dice.choice(len(areas), POINTS, p=areas / areas.sum())
-    u, v = dice.random((2, POINTS))
+    triangles = dice.choice(len(areas), count, p=areas / areas.sum())
+    u, v = dice.random((2, count))
     over = u + v > 1
     u, v = np.where(over, 1 - u, u), np.where(over, 1 - v, v)
     weights = np.stack([1 - u - v, u, v], axis=1)
