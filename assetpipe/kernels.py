@@ -9,11 +9,10 @@ arrays by value; without the raised inlining threshold of its own default a swee
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -26,8 +25,9 @@ from assetpipe.caches import kernel_folder
 from assetpipe.errors import LimitExceeded
 from assetpipe.scratch import scratch
 
-log = logging.getLogger("assetpipe")
 LOADING = RLock()
+_listeners: list[Callable[[], None]] = []
+"""Of those who wait: kernels of a process are everybody's, whoever needs them first."""
 
 EXACT: dict[str, Any] = {
     "enable_backward": False,
@@ -76,12 +76,29 @@ def load(module: str) -> None:
     with LOADING:
         compiled = kernel_cache() / wp.get_module(module).get_module_identifier(block_dim=1)
         if not compiled.exists():
-            log.info("compiling the kernels of %s: seconds, on the first run only", module)
+            _tell_of_compiling()
         try:
             wp.load_module(module, device="cpu")
         except OSError as error:
             fault = f"{kernel_cache()}: no room for the kernels of {module}: {error.strerror}"
             raise LimitExceeded("E_KERNELS", fault, hint="free some space, or name another WARP_CACHE_PATH") from error
+
+
+@contextmanager
+def told_of_compiling(tell: Callable[[], None]) -> Iterator[None]:
+    """`tell` is called once, before the first kernels that are compiled meanwhile."""
+    with LOADING:
+        _listeners.append(tell)
+    try:
+        yield
+    finally:
+        with LOADING, suppress(ValueError):
+            _listeners.remove(tell)
+
+
+def _tell_of_compiling() -> None:
+    while _listeners:
+        _listeners.pop(0)()
 
 
 def _beside(folder: Path) -> Path:

@@ -16,6 +16,7 @@ from assetpipe.carve import NOTHING_KEPT, Carved, Job, carve
 from assetpipe.config import Config
 from assetpipe.errors import AssetpipeError
 from assetpipe.fit import fit
+from assetpipe.kernels import told_of_compiling
 from assetpipe.manifest import BoundsRecord, Manifest, PosterRecord, ToolRecord
 from assetpipe.poster import POSTER_PX, make_poster
 from assetpipe.quality import Finding, audit_glb, report_html
@@ -32,6 +33,7 @@ ENCODING = frozenset(
     {"format", "colour_quality", "normal_quality", "data_quality", "min_quality", "min_px", "power_of_two"}
 )
 """What encoding asks of [textures]; all else there was decided before."""
+COMPILING = "compiling kernels: some seconds, once on this machine for each version"
 AT_A_TIME = 2
 """Levels that are encoded."""
 
@@ -73,9 +75,10 @@ def rehearse(job: Job) -> Manifest:
 def make_bundle(job: Job, source: Source, kept: Kept = NOTHING_KEPT) -> tuple[dict[str, bytes], Manifest]:
     """All files of the bundle but the manifest, and the manifest; nothing is written but what is kept of stages."""
     textures = TextureCache()
-    carved = carve(job, source, textures, kept)
-    glbs = _encode(job, carved, textures, kept)
-    poster = _poster(job, glbs, kept)
+    with told_of_compiling(lambda: job.say("note", COMPILING)):
+        carved = carve(job, source, textures, kept)
+        glbs = _encode(job, carved, textures, kept)
+        poster = _poster(job, glbs, kept)
     files = {**{f"{glb.level}.glb": glb.data for glb in glbs}, POSTER: poster}
     measured = zip(glbs, carved.deviations, carved.overlaps, strict=True)
     records = [

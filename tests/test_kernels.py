@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from assetpipe.config import load_config
+from assetpipe.container import encode_geometry, write_glb
+from tests.shapes import box, scene
 
 FULL = """
 import resource, signal
@@ -39,6 +44,21 @@ def test_a_folder_beside_one_that_cannot_be_written_to_goes_with_its_process(tmp
     assert done.stdout.endswith(" kernel\n")
     assert list((tmp_path / "tmp").iterdir()) == []
     assert (tmp_path / "one").read_text() == "kernel"
+
+
+def test_the_first_build_on_a_machine_says_that_it_compiles(tmp_path: Path) -> None:
+    """Once, before it does; and the next build, which doesn't, says nothing."""
+    model = scene(box())
+    (tmp_path / "box.glb").write_bytes(write_glb(model, encode_geometry(model, load_config().compression)))
+    environment = {**os.environ, "WARP_CACHE_PATH": str(tmp_path / "kernels")}
+    said = []
+    for out in ("one", "two"):
+        command = [sys.executable, "-m", "assetpipe", "build", str(tmp_path / "box.glb"), "--no-cache", "--log", "json"]
+        command += ["--out", str(tmp_path / out)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
+        events = [json.loads(line) for line in done.stderr.splitlines()]
+        said.append([event["kind"] for event in events if event["message"].startswith("compiling kernels")])
+    assert said == [["note"], []]
 
 
 def test_kernels_that_find_no_room_are_said_with_their_place(tmp_path: Path) -> None:
