@@ -71,9 +71,9 @@ def floor(source: Path, result: Path) -> float:
     hits = closest(other, points)
     triangles = hits["primitive_ids"].numpy()
     a, b, c = (other["positions"].astype(np.float64)[other["indices"][triangles, corner]] for corner in range(3))
-    along = _unit(b - a)
-    up = _unit(np.cross(b - a, c - a))
-    size = np.sqrt(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2)[:, None]
+    square = np.cross(b - a, c - a)
+    along, up = _unit(b - a), _unit(square)
+    size = np.sqrt(np.linalg.norm(square, axis=1) / 2)[:, None]
     places = (points - (a + b + c) / 3) / np.maximum(size, 1e-30)
     heights = (places * up).sum(axis=1)
     rows = np.stack([np.ones(len(points)), (places * along).sum(axis=1), (places * np.cross(up, along)).sum(axis=1)], 1)
@@ -88,10 +88,10 @@ def floor(source: Path, result: Path) -> float:
     enough = told >= LEAST_POINTS
     plane = np.linalg.solve(system[enough] + np.eye(3) * 1e-9, right[enough][..., None])[..., 0]
     left = summed(heights**2)[enough] - (plane * right[enough]).sum(axis=1)
-    sizes = summed(size[:, 0] ** 2)[enough] / told[enough]
     n = told[enough]
-    square = (np.maximum(left, 0) * sizes * n / (n - 3)).sum() / n.sum()  # three of n are what the plane itself takes
-    return float(np.sqrt(square) / np.linalg.norm(np.ptp(one["positions"], axis=0)))
+    sizes = summed(size[:, 0] ** 2)[enough]
+    mean = (np.maximum(left, 0) * sizes / (n - 3)).sum() / n.sum()  # three of n are what the plane itself takes
+    return float(np.sqrt(mean) / np.linalg.norm(np.ptp(one["positions"], axis=0)))
 
 
 def sample(arrays: Arrays, seed: int, count: int = POINTS) -> tuple[Any, tuple[Any, Any]]:
